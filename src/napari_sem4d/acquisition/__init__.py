@@ -1,0 +1,1 @@
+"""Series, instrument, detector presets, vendor readers and the noise estimate."""

@@ -1,0 +1,1 @@
+"""Forward engines: height, relative yield and instrument to expected signals."""

@@ -1,0 +1,81 @@
+"""What every forward engine offers, so that solver, verification and tests need to know no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from napari_sem4d.acquisition.instrument import Instrument
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_sem4d.physics.materials import Material
+
+
+@dataclass(frozen=True)
+class ForwardSetup:
+    """What an engine is built from.
+
+    Attributes
+    ----------
+    instrument : Instrument
+        With ``beam.energy_kev`` and segments known.
+    material : Material
+        The reference material (relative yield 1).
+    pixel_nm : float
+        Edge of the data's square pixel, nm.
+    """
+
+    instrument: Instrument
+    material: Material
+    pixel_nm: float
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Height, relative yield and instrument to expected signals."""
+
+    name: str
+    setup: ForwardSetup
+
+    def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
+        """Signals that the segments would show on average.
+
+        Parameters
+        ----------
+        height : torch.Tensor, shape (Y, X)
+            Height, nm.
+        relative_yield : torch.Tensor, shape (Y, X)
+            Dimensionless factor on the emission, 1 = reference material.
+
+        Returns
+        -------
+        torch.Tensor, shape (K, Y, X)
+            Signal units: ``gain x energy-weighted electrons per primary + offset`` for each segment.
+        """
+        ...
+
+
+class Linearisation(Protocol):
+    """An engine's signals at one point, with its derivative there (nothing is recomputed)."""
+
+    signals: torch.Tensor
+    """Expected signals at the point, shape (K, Y, X)."""
+
+    def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
+        """Change of the signals, shape (K, Y, X), for changes of height (nm) and relative yield (Y, X)."""
+        ...
+
+    def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adjoint of :meth:`jvp`: weights on signals (K, Y, X) to weights on height and yield (Y, X)."""
+        ...
+
+
+@runtime_checkable
+class DifferentiableEngine(Engine, Protocol):
+    """An engine whose derivative with respect to height and relative yield is known."""
+
+    def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> Linearisation:
+        """Signals and derivative at (height in nm, relative yield), both of shape (Y, X)."""
+        ...

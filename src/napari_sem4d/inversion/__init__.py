@@ -1,0 +1,1 @@
+"""From signals to height: objective, solver, calibration and uncertainty."""

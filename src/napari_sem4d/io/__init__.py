@@ -1,0 +1,1 @@
+"""Result store, exporters and surface readers."""

@@ -1,0 +1,1 @@
+"""Change of surfaces in time: facets, islands, rates."""

@@ -1,0 +1,1 @@
+"""Measurements on height maps: levelling, filters, roughness, profiles, steps, spectra."""

@@ -1,0 +1,1 @@
+"""Electron physics: materials, ranges, emission laws, acceptance, Monte Carlo."""

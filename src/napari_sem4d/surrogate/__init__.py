@@ -1,0 +1,1 @@
+"""The Vision Field Transformer: fast differentiable surrogate of the Monte Carlo process."""
