@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -69,6 +70,29 @@ class Linearisation(Protocol):
 
     def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Adjoint of :meth:`jvp`: weights on signals (K, Y, X) to weights on height and yield (Y, X)."""
+        ...
+
+    def information(self, weight: torch.Tensor) -> torch.Tensor:
+        """Information of the signals about (dh/dx, dh/dy, relative yield) in every pixel.
+
+        For preconditioners and uncertainty; an engine whose pixels talk to one another gives its local part.
+
+        Parameters
+        ----------
+        weight : torch.Tensor, shape (K, Y, X)
+            Inverse variance of the signals.
+
+        Returns
+        -------
+        torch.Tensor, shape (6, Y, X)
+            Elements pp, qq, yy, pq, py, qy of the symmetric 3 x 3 matrix.
+        """
+        ...
+
+    def normal_operator(
+        self, weight: torch.Tensor
+    ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+        """Return the product ``J^T W J`` as a function of (height change, yield change)."""
         ...
 
 

@@ -1,0 +1,136 @@
+"""A segment's response to the slope of the surface, as a smooth table that torch evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from scipy.ndimage import spline_filter
+
+from napari_sem4d.acquisition.instrument import Segment
+from napari_sem4d.physics.acceptance import planar_response
+from napari_sem4d.physics.local_law import LocalLaw
+
+_NODES = 65
+_STEEPEST_RAD = np.radians(88.0)
+_CHUNK = 65536  # pixels evaluated at once: their tables stay in the cache
+
+
+class ResponseTable:
+    """Response of K segments to the slopes of an infinite plane, with its first derivatives.
+
+    Cubic B-splines over the stereographic image of the surface normal, ``u = p/(1 + sqrt(1 + p^2 + q^2))`` and
+    likewise v: the whole half-space of normals is a disc, slopes near zero are resolved best, and response and
+    derivative are smooth everywhere (C2), so that the derivative is that of the value to rounding.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        With azimuths in the image's frame.
+    law_for : callable
+        Detector threshold in keV to the local law that holds for it.
+    dtype, device
+        Of the tensors that will be evaluated.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        law_for: Callable[[float], LocalLaw],
+        dtype: torch.dtype,
+        device: torch.device | str,
+    ) -> None:
+        nodes = np.linspace(-1.0, 1.0, _NODES)
+        v, u = np.meshgrid(nodes, nodes, indexing="ij")
+        radius = np.hypot(u, v)
+        # Beyond 88 degrees no surface is resolved: the value there only has to be continuous.
+        inside = np.minimum(radius, np.tan(_STEEPEST_RAD / 2))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shrink = np.where(radius > 0, inside / radius, 1.0)
+        slope_over_u = 2.0 / (1.0 - inside**2)
+        p, q = (u * shrink * slope_over_u).ravel(), (v * shrink * slope_over_u).ravel()
+        laws = {s.threshold_kev: law_for(s.threshold_kev) for s in segments}
+        coefficients = np.stack(
+            [
+                spline_filter(
+                    planar_response(laws[s.threshold_kev], s, p, q).reshape(v.shape), order=3, mode="mirror"
+                )
+                for s in segments
+            ],
+            axis=-1,
+        )
+        self.segments = len(segments)
+        self._cells = _NODES - 1
+        padded = np.pad(coefficients, ((1, 1), (1, 1), (0, 0)), mode="reflect")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (4, 4), axis=(0, 1))
+        # (cells_v, cells_u, K, 4, 4) -> rows of 16 x K, contiguous for one cell.
+        blocks = np.ascontiguousarray(windows.transpose(0, 1, 3, 4, 2)).reshape(self._cells**2, 16 * self.segments)
+        self._blocks = torch.as_tensor(blocks, dtype=dtype, device=device)
+
+    def evaluate(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """Response and derivatives.
+
+        Parameters
+        ----------
+        p, q : torch.Tensor, shape (Y, X)
+            Slopes dh/dx and dh/dy (y up), dimensionless.
+
+        Returns
+        -------
+        torch.Tensor, shape (3, K, Y, X)
+            Energy-weighted electrons per primary, its derivative by p, and by q.
+        """
+        shape = p.shape
+        p, q = p.reshape(-1), q.reshape(-1)
+        out = torch.empty((3, self.segments, p.numel()), dtype=p.dtype, device=p.device)
+        step = _CHUNK if p.device.type == "cpu" else p.numel()
+        for start in range(0, p.numel(), step):
+            part = slice(start, start + step)
+            out[:, :, part] = self._evaluate_chunk(p[part], q[part])
+        return out.reshape(3, self.segments, *shape)
+
+    def _evaluate_chunk(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        root = torch.sqrt(1 + p * p + q * q)
+        inverse = 1 / (1 + root)
+        u, v = p * inverse, q * inverse
+        half = 0.5 * self._cells
+        iu, bu, du = _basis(u, half, self._cells)
+        iv, bv, dv = _basis(v, half, self._cells)
+        blocks = self._blocks.index_select(0, iv * self._cells + iu).view(-1, 16, self.segments)
+        basis = torch.stack(
+            [
+                (bv[:, :, None] * bu[:, None, :]).view(-1, 16),
+                (bv[:, :, None] * du[:, None, :]).view(-1, 16),
+                (dv[:, :, None] * bu[:, None, :]).view(-1, 16),
+            ],
+            dim=1,
+        )
+        value, by_u, by_v = torch.bmm(basis, blocks).permute(1, 2, 0)
+        # du/dp etc.: d(1/(1+root))/dp = -p/(root (1+root)^2)
+        shared = inverse * inverse / root
+        cross = -p * q * shared
+        by_p = by_u * (inverse - p * p * shared) + by_v * cross
+        by_q = by_v * (inverse - q * q * shared) + by_u * cross
+        return torch.stack([value, by_p, by_q])
+
+
+def _basis(u: torch.Tensor, half: float, cells: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Cell index, and the four cubic B-splines and their derivatives by ``u`` in that cell."""
+    position = (u + 1) * half
+    cell = position.detach().floor().clamp_(0, cells - 1)
+    t = position - cell
+    s = 1 - t
+    values = torch.stack(
+        [
+            s * s * s / 6,
+            (4 - 6 * t * t + 3 * t * t * t) / 6,
+            (4 - 6 * s * s + 3 * s * s * s) / 6,
+            t * t * t / 6,
+        ],
+        dim=1,
+    )
+    derivatives = torch.stack(
+        [-s * s / 2, (3 * t * t - 4 * t) / 2, (4 * s - 3 * s * s) / 2, t * t / 2], dim=1
+    ).mul_(half)
+    return cell.long(), values, derivatives
