@@ -1,0 +1,243 @@
+"""What the viewer needs to know of a result, from an xarray Dataset or from a run that goes on (no Qt)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sem4d.widgets.axes import Axes
+from napari_sem4d.widgets.frame_store import FrameStore
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from napari_sem4d.acquisition.series import SemSeries
+
+MAX_FRAMES_FOR_LIMITS = 32
+
+
+@dataclass
+class ResultData:
+    """Frames of one result with their axes.
+
+    Attributes
+    ----------
+    name : str
+        Short name for layers.
+    path : Path or None
+        The Zarr store; None while there is none.
+    height, height_std, relative_yield : FrameStore
+        Heights and their standard uncertainty in nm, yield without a unit.
+    times : ndarray, shape (T,)
+        Seconds or frame numbers, see ``time_unit``.
+    scale_status : str
+        "calibrated" or "relative".
+    series : SemSeries or None
+        Where it came from, for the SEM drape.
+    """
+
+    name: str
+    path: Path | None
+    height: FrameStore
+    height_std: FrameStore
+    relative_yield: FrameStore
+    pixel_nm: float
+    times: np.ndarray
+    time_unit: str
+    scale_status: str
+    series: SemSeries | None = None
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return self.height.frames
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(Y, X)."""
+        return self.height.shape
+
+    @property
+    def calibrated(self) -> bool:
+        """False where no reference has fixed the scale: then no uncertainty in nm may be shown."""
+        return self.scale_status == "calibrated"
+
+    @property
+    def axes(self) -> Axes:
+        """Axes of its layers."""
+        return Axes.from_times(self.pixel_nm, self.times, self.time_unit)
+
+    @property
+    def quantity(self) -> str:
+        """What the height is called on screen."""
+        return "height" if self.calibrated else "relative height"
+
+    def metadata(self, role: str) -> dict[str, Any]:
+        """Metadata entry of a layer with this role."""
+        return {
+            "path": str(self.path) if self.path else "",
+            "role": role,
+            "scale_status": self.scale_status,
+            "pixel_nm": self.pixel_nm,
+            "time_unit": self.time_unit,
+            "times": [float(t) for t in self.times],
+            "unit": "" if role == "relative_yield" else "nm",
+        }
+
+    def time_text(self, frame: int) -> str:
+        """Frame number and time, for the screen."""
+        text = f"frame {frame + 1} of {self.frames}"
+        if self.time_unit == "s":
+            text += f", t = {self.times[frame]:g} s"
+        return text
+
+    def reading(self, frame: int, row: int, col: int) -> str | None:
+        """Height at a pixel in words, with its uncertainty only where the scale is calibrated."""
+        rows, cols = self.shape
+        if not (0 <= row < rows and 0 <= col < cols):
+            return None
+        value = float(self.height.frame(frame)[row, col])
+        if not np.isfinite(value):
+            return "no height here"
+        if not self.calibrated:
+            return f"{value:.4g} nm (relative height)"
+        std = float(self.height_std.frame(frame)[row, col])
+        return f"{value:.4g} nm ± {std:.2g} nm" if np.isfinite(std) else f"{value:.4g} nm"
+
+    def value_range(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """Contrast limits (0.1 and 99.9 percentiles) and lowest and highest height over all frames, nm.
+
+        At most 32 frames, evenly spread, are read. None where no frame is there yet.
+        """
+        chosen = np.unique(np.linspace(0, self.frames - 1, min(self.frames, MAX_FRAMES_FOR_LIMITS)).astype(int))
+        parts = [r for r in (frame_range(self.height.frame(int(i))) for i in chosen) if r is not None]
+        return merge_ranges(parts)
+
+
+Range = tuple[tuple[float, float], tuple[float, float]]
+
+
+def frame_range(height: np.ndarray) -> Range | None:
+    """((0.1 %, 99.9 % percentiles), (lowest, highest)) of a frame; None where it is pending."""
+    finite = height[np.isfinite(height)]
+    if not finite.size:
+        return None
+    sample = finite[:: max(1, finite.size // 200_000)]
+    low, high = np.percentile(sample, [0.1, 99.9])
+    return (float(low), float(high)), (float(finite.min()), float(finite.max()))
+
+
+def merge_ranges(parts: list[Range]) -> Range | None:
+    """Smallest ranges that hold all of ``parts``."""
+    if not parts:
+        return None
+    a = np.array(parts)
+    low, high = a[:, :, 0].min(axis=0), a[:, :, 1].max(axis=0)
+    high = np.maximum(high, low + 1e-6 * np.maximum(np.abs(low), 1.0))
+    return (float(low[0]), float(high[0])), (float(low[1]), float(high[1]))
+
+
+def from_dataset(dataset: xr.Dataset, path: Path | None = None, series: SemSeries | None = None) -> ResultData:
+    """Wrap a result dataset (lazy: a frame is read when it is looked at).
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        With ``height``, ``height_std``, ``relative_yield`` of dimensions (time, y, x).
+    path : Path, optional
+        Its store.
+    series : SemSeries, optional
+        The images it came from.
+    """
+    shape = (int(dataset.sizes["y"]), int(dataset.sizes["x"]))
+    frames = int(dataset.sizes["time"])
+
+    def store(name: str) -> FrameStore:
+        if name not in dataset:
+            return FrameStore(frames, shape, lambda _: np.full(shape, np.nan, dtype=np.float32))
+        return FrameStore(frames, shape, lambda i: dataset[name].isel(time=i).values)
+
+    unit = str(dataset["time"].attrs.get("units", "frame")) if "time" in dataset.coords else "frame"
+    times = dataset["time"].values if "time" in dataset.coords else np.arange(frames)
+    return ResultData(
+        name=path.stem if path else "result",
+        path=path,
+        height=store("height"),
+        height_std=store("height_std"),
+        relative_yield=store("relative_yield"),
+        pixel_nm=float(dataset.attrs["pixel_nm"]),
+        times=np.asarray(times, dtype=float),
+        time_unit="s" if unit == "s" else "frame",
+        scale_status=str(dataset.attrs.get("scale_status", "relative")),
+        series=series,
+    )
+
+
+class _StoreReader:
+    """Reads finished frames back from the store of a run, once they have left the cache."""
+
+    def __init__(self, path: Path, shape: tuple[int, int]) -> None:
+        self.path = path
+        self.shape = shape
+        self.done: set[int] = set()
+        self._dataset: xr.Dataset | None = None
+
+    def read(self, name: str, frame: int) -> np.ndarray:
+        if frame not in self.done:
+            return np.full(self.shape, np.nan, dtype=np.float32)
+        if self._dataset is None:
+            from napari_sem4d import api
+
+            self._dataset = api.open_result(self.path)
+        return np.asarray(self._dataset[name].isel(time=frame).values)
+
+
+class RunningResult(ResultData):
+    """A result whose frames come in while the run goes on."""
+
+    _reader: _StoreReader
+
+    def frame_done(self, frame: int, height: np.ndarray, std: np.ndarray, relative_yield: np.ndarray) -> None:
+        """Take in a finished frame (nm, nm, dimensionless; each of shape (Y, X)), already in the store."""
+        self._reader.done.add(frame)
+        self.height.set_frame(frame, height)
+        self.height_std.set_frame(frame, std)
+        self.relative_yield.set_frame(frame, relative_yield)
+
+
+def from_series(series: SemSeries, path: Path, calibrated: bool) -> RunningResult:
+    """Empty frames for a run that starts now; its records fill them.
+
+    Parameters
+    ----------
+    series : SemSeries
+        With known pixel size.
+    path : Path
+        The store that the run writes.
+    calibrated : bool
+        Whether a calibration is used.
+    """
+    assert series.pixel_nm is not None
+    reader = _StoreReader(path, series.shape)
+
+    def store(name: str) -> FrameStore:
+        return FrameStore(series.frames, series.shape, lambda i: reader.read(name, i))
+
+    unit = series.signal.attrs.get("time_unit") or series.signal["time"].attrs.get("time_unit", "frame")
+    result = RunningResult(
+        name=path.stem,
+        path=path,
+        height=store("height"),
+        height_std=store("height_std"),
+        relative_yield=store("relative_yield"),
+        pixel_nm=series.pixel_nm,
+        times=np.asarray(series.signal["time"].values, dtype=float),
+        time_unit=str(unit),
+        scale_status="calibrated" if calibrated else "relative",
+        series=series,
+    )
+    result._reader = reader
+    return result

@@ -1,0 +1,254 @@
+"""The layers of one result in a viewer: height image, 3D surface, uncertainty, relative yield."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_sem4d.widgets import opengl, raycast
+from napari_sem4d.widgets.frame_store import FrameStore, LayerArray
+from napari_sem4d.widgets.result_data import Range, ResultData, frame_range, merge_ranges
+from napari_sem4d.widgets.surface_view import SurfaceView, nice_exaggeration
+from napari_sem4d.widgets.workspace import METADATA_KEY, unwrap, workspace_of
+
+CAMERA_FROM_ABOVE = (0.0, 0.0, -50.0)
+
+
+class ResultView:
+    """Layers of one result on one time slider.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+        Gets the layers.
+    data : ResultData
+        The frames.
+    """
+
+    closed = Signal(object)
+
+    def __init__(self, viewer: Any, data: ResultData) -> None:
+        self.viewer = unwrap(viewer)
+        self.data = data
+        self.shown = True
+        found = data.value_range()
+        self._range: Range = found or ((0.0, 1.0), (0.0, 1.0))
+        self._range_known = found is not None
+        width = max(data.shape) * data.pixel_nm
+        z_scale = nice_exaggeration(self._range[1], width) if found else 1.0
+        in_3d = self.viewer.dims.ndisplay == 3
+        quantity, name = data.quantity, data.name
+        self.height = self._image(data.height, "height", f"{quantity} (nm), {name}", "viridis", self._range[0])
+        self.std = self._image(data.height_std, "height_std", f"height std (nm), {name}", "magma", (0.0, 1.0))
+        self.relative_yield = self._image(
+            data.relative_yield, "relative_yield", f"relative yield, {name}", "gray", (0.5, 1.5)
+        )
+        self.height.visible = not in_3d
+        self._set_aux_limits()
+        self.surface = SurfaceView(
+            data, opengl.mesh_side(), self._range[1], self._range[0], z_scale, flat=not in_3d
+        )
+        hidden = [self.relative_yield, *([self.std] if data.calibrated else [])]
+        self.layers = [*hidden, self.height, self.surface.layer]
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._update_surface)
+        for layer in self.layers:
+            self.viewer.add_layer(layer)
+        self._dress_viewer()
+        self.viewer.dims.events.current_step.connect(self._on_step)
+        self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        self.viewer.layers.events.removed.connect(self._on_removed)
+        self.viewer.mouse_move_callbacks.append(self._on_mouse_move)
+        self._on_step()
+        self.show_text()
+
+    def _image(self, store: FrameStore, role: str, name: str, colormap: str, limits: tuple[float, float]) -> Image:
+        return Image(
+            LayerArray(store),
+            name=name,
+            colormap=colormap,
+            contrast_limits=limits,
+            multiscale=False,
+            rgb=False,
+            metadata={METADATA_KEY: self.data.metadata(role)},
+            visible=role == "height",
+            **self.data.axes.layer_kwargs(4, z_scale=self.data.pixel_nm),
+        )
+
+    def _dress_viewer(self) -> None:
+        """Scale bar, colour bar and overlay text; another layer than the surface is active."""
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.viewer.canvas.overlays.text.visible = True
+        self.viewer.canvas.overlays.text.position = "top_left"
+        for layer in (self.height, self.surface.layer):
+            layer.colorbar.visible = True
+        self.viewer.layers.selection.active = self.height
+
+    # --- time and view mode -------------------------------------------------------------------
+
+    @property
+    def frame(self) -> int:
+        """Frame under the time slider."""
+        step = self.viewer.dims.current_step
+        index = int(step[-4]) if len(step) >= 4 else 0
+        return min(max(index, 0), self.data.frames - 1)
+
+    def _on_step(self, event: Any = None) -> None:
+        self._timer.start()
+
+    def _update_surface(self) -> None:
+        if self.frame != self.surface.frame:
+            self.surface.show_frame(self.frame)
+        self.show_text()
+
+    def _on_ndisplay(self, event: Any = None) -> None:
+        in_3d = self.viewer.dims.ndisplay == 3
+        if self.shown:
+            self.height.visible = not in_3d
+            self.surface.frame = self.frame
+            self.surface.set_flat(not in_3d)
+            self.viewer.layers.selection.active = self.height
+        else:
+            self.surface.flat = not in_3d
+            self.surface.layer.data = self.surface.grid.vertices(
+                self.data.height.frame(self.surface.frame), self._range[1], not in_3d
+            )
+        self.show_text()
+
+    def show_3d(self) -> None:
+        """Turn the viewer to 3D and look at the surface from above, hills up."""
+        self.viewer.dims.ndisplay = 3
+        self.viewer.reset_view()
+        self.viewer.scene.camera.angles = CAMERA_FROM_ABOVE
+
+    def set_shown(self, shown: bool) -> None:
+        """Show or hide the result (its layers stay)."""
+        self.shown = shown
+        in_3d = self.viewer.dims.ndisplay == 3
+        self.height.visible = shown and not in_3d
+        self.surface.layer.visible = shown and in_3d
+        if shown:
+            self.surface.show_frame(self.frame)
+        else:
+            self.std.visible = self.relative_yield.visible = False
+
+    # --- frames of a run that goes on --------------------------------------------------------------
+
+    def frame_changed(self, frame: int) -> None:
+        """Show that a frame was replaced (finished, or by a preview)."""
+        height = self.data.height.frame(frame)
+        new = frame_range(height)
+        if new is not None:
+            self._widen(new)
+        if frame == self.frame:
+            for layer in (self.height, self.std, self.relative_yield):
+                layer.refresh()
+            self.surface.frame = frame
+            self.surface.refresh()
+        self._set_aux_limits(frame)
+
+    def _widen(self, new: Range) -> None:
+        """Let the ranges take in a new frame: they only grow, so colours stay comparable."""
+        merged = merge_ranges([self._range, new]) if self._range_known else merge_ranges([new])
+        first, self._range_known = not self._range_known, True
+        if merged is None or merged == self._range:
+            return
+        self._range = merged
+        for layer in (self.height, self.surface.layer):
+            layer.contrast_limits_range = merged[0]
+            layer.contrast_limits = merged[0]
+        self.surface.z_range = merged[1]
+        if first:
+            self.surface.set_exaggeration(nice_exaggeration(merged[1], max(self.data.shape) * self.data.pixel_nm))
+
+    def fix_limits(self) -> None:
+        """Fix the contrast limits over all frames once the run is over (previews no longer count)."""
+        self.data.height.drop_previews()
+        found = self.data.value_range()
+        if found is not None:
+            self._range_known = False
+            exaggeration = self.surface.exaggeration
+            self._widen(found)
+            self.surface.set_exaggeration(exaggeration)
+        self.height.refresh()
+        self.surface.refresh()
+
+    def _set_aux_limits(self, frame: int = 0) -> None:
+        """Contrast of the hidden layers, from one frame and then fixed."""
+        for layer, store in ((self.std, self.data.height_std), (self.relative_yield, self.data.relative_yield)):
+            found = frame_range(store.frame(frame))
+            if found is not None and not layer.metadata[METADATA_KEY].get("limits_set"):
+                merged = merge_ranges([found])
+                assert merged is not None
+                layer.contrast_limits_range = layer.contrast_limits = merged[0]
+                layer.metadata[METADATA_KEY]["limits_set"] = True
+
+    # --- heights under the cursor ----------------------------------------------------------------------
+
+    def pixel_under(self, position: Any, view_direction: Any = None) -> tuple[float, float] | None:
+        """(row, column) of the height map under a world position; in 3D where the line of sight meets it."""
+        edge = self.data.pixel_nm
+        point = np.asarray(position, dtype=float)
+        if self.viewer.dims.ndisplay == 2 or view_direction is None:
+            return float(point[-2] / edge), float(point[-1] / edge)
+        scale = np.array([self.surface.exaggeration, edge, edge])
+        direction = np.asarray(view_direction, dtype=float)[-3:] / scale
+        return raycast.hit(self.data.height.frame(self.frame), point[-3:] / scale, direction)
+
+    def reading_at(self, position: Any, view_direction: Any = None) -> str | None:
+        """Height under a world position in words; None beside the map."""
+        pixel = self.pixel_under(position, view_direction)
+        if pixel is None:
+            return None
+        return self.data.reading(self.frame, round(pixel[0]), round(pixel[1]))
+
+    def _on_mouse_move(self, viewer: Any, event: Any) -> None:
+        if self.shown:
+            self.show_text(self.reading_at(event.position, event.view_direction))
+
+    def show_text(self, reading: str | None = None) -> None:
+        """Write frame, time, exaggeration and the height under the cursor into the viewer."""
+        if not self.shown:
+            return
+        lines = [self.data.time_text(self.frame)]
+        if self.viewer.dims.ndisplay == 3 and self.surface.exaggeration != 1:
+            lines.append(f"z × {self.surface.exaggeration:g}")
+        title = "  |  ".join(lines)
+        text = f"{self.data.quantity} (nm)  |  {title}\n{reading or ''}".rstrip()
+        if self.viewer.canvas.overlays.text.text != text:
+            self.viewer.canvas.overlays.text.text = text
+
+    # --- end -------------------------------------------------------------------------------------------
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value in (self.height, self.surface.layer):
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers that are left stay as they are."""
+        self._timer.stop()
+        self.shown = False
+        self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        if self._on_mouse_move in self.viewer.mouse_move_callbacks:
+            self.viewer.mouse_move_callbacks.remove(self._on_mouse_move)
+        self.viewer.canvas.overlays.text.text = ""
+        self.closed.emit(self)
+
+
+def show_result(viewer: Any, data: ResultData) -> ResultView:
+    """Add the layers of a result to a viewer and make it the one that is looked at."""
+    space = workspace_of(viewer)
+    for older in space.results:
+        older.set_shown(False)
+    view = ResultView(viewer, data)
+    space.add_result(view)
+    view.set_shown(True)
+    return view
