@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_sem4d.errors import Sem4dError
+
 Reader = Callable[[int], np.ndarray]
 
 
@@ -33,13 +35,19 @@ class FrameStore:
         self._read = read
         self._cache: OrderedDict[int, np.ndarray] = OrderedDict()
         self._previews: dict[int, np.ndarray] = {}
+        self.faults: dict[int, str] = {}
 
     def frame(self, index: int) -> np.ndarray:
         """One frame, float32, shape (Y, X)."""
         if index in self._previews:
             return self._previews[index]
         if index not in self._cache:
-            image = np.asarray(self._read(index), dtype=np.float32)
+            try:
+                image = np.asarray(self._read(index), dtype=np.float32)
+                self.faults.pop(index, None)
+            except Sem4dError as error:  # a damaged frame is told and left empty; the others stay usable
+                self.faults[index] = str(error)
+                image = np.full(self.shape, np.nan, dtype=np.float32)
             if not np.isfinite(image).any():  # pending: it may be there next time
                 return image
             self._remember(index, image)

@@ -101,7 +101,7 @@ class ResultData:
             return None
         value = float(self.height.frame(frame)[row, col])
         if not np.isfinite(value):
-            return "no height here"
+            return self.height.faults.get(frame, "no height here")
         if not self.calibrated:
             return f"{value:.4g} nm (relative height)"
         std = float(self.height_std.frame(frame)[row, col])

@@ -10,10 +10,10 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_sem4d.widgets import opengl, raycast
-from napari_sem4d.widgets.frame_store import FrameStore, LayerArray
+from napari_sem4d.widgets.frame_store import LayerArray
 from napari_sem4d.widgets.result_data import Range, ResultData, frame_range, merge_ranges
 from napari_sem4d.widgets.surface_view import SurfaceView, nice_exaggeration
-from napari_sem4d.widgets.workspace import METADATA_KEY, unwrap, workspace_of
+from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata, unwrap, workspace_of
 
 CAMERA_FROM_ABOVE = (0.0, 0.0, -50.0)
 
@@ -41,25 +41,23 @@ class ResultView:
         width = max(data.shape) * data.pixel_nm
         z_scale = nice_exaggeration(self._range[1], width) if found else 1.0
         in_3d = self.viewer.dims.ndisplay == 3
-        quantity, name = data.quantity, data.name
-        self.height = self._image(data.height, "height", f"{quantity} (nm), {name}", "viridis", self._range[0])
-        self.std = self._image(data.height_std, "height_std", f"height std (nm), {name}", "magma", (0.0, 1.0))
-        self.relative_yield = self._image(
-            data.relative_yield, "relative_yield", f"relative yield, {name}", "gray", (0.5, 1.5)
-        )
+        self._images = self._image_layers()
+        self.height = self._images["height"]
+        self.std = self._images.get("height_std")
+        self.relative_yield = self._images["relative_yield"]
         self.height.visible = not in_3d
         self._set_aux_limits()
         self.surface = SurfaceView(
             data, opengl.mesh_side(), self._range[1], self._range[0], z_scale, flat=not in_3d
         )
-        hidden = [self.relative_yield, *([self.std] if data.calibrated else [])]
-        self.layers = [*hidden, self.height, self.surface.layer]
+        self.layers = [*reversed(self._images.values()), self.surface.layer]
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._update_surface)
         for layer in self.layers:
-            self.viewer.add_layer(layer)
+            if layer not in self.viewer.layers:
+                self.viewer.add_layer(layer)
         self._dress_viewer()
         self.viewer.dims.events.current_step.connect(self._on_step)
         self.viewer.dims.events.ndisplay.connect(self._on_ndisplay)
@@ -68,18 +66,18 @@ class ResultView:
         self._on_step()
         self.show_text()
 
-    def _image(self, store: FrameStore, role: str, name: str, colormap: str, limits: tuple[float, float]) -> Image:
-        return Image(
-            LayerArray(store),
-            name=name,
-            colormap=colormap,
-            contrast_limits=limits,
-            multiscale=False,
-            rgb=False,
-            metadata={METADATA_KEY: self.data.metadata(role)},
-            visible=role == "height",
-            **self.data.axes.layer_kwargs(4, z_scale=self.data.pixel_nm),
-        )
+    def _image_layers(self) -> dict[str, Image]:
+        """The image layers by role: those that a reader has added for this result, otherwise new ones."""
+        found = {}
+        for layer in self.viewer.layers:
+            entry = sem4d_metadata(layer)
+            if isinstance(layer.data, LayerArray) and layer.data.store is getattr(self.data, entry.get("role", ""), None):
+                found[entry["role"]] = layer
+        for array, kwargs, _ in image_layer_data(self.data):
+            role = kwargs["metadata"][METADATA_KEY]["role"]
+            if role not in found:
+                found[role] = Image(array, **kwargs)
+        return {role: found[role] for role in ("height", "height_std", "relative_yield") if role in found}
 
     def _dress_viewer(self) -> None:
         """Scale bar, colour bar and overlay text; another layer than the surface is active."""
@@ -136,7 +134,8 @@ class ResultView:
         if shown:
             self.surface.show_frame(self.frame)
         else:
-            self.std.visible = self.relative_yield.visible = False
+            for layer in self._images.values():
+                layer.visible = False
 
     # --- frames of a run that goes on --------------------------------------------------------------
 
@@ -147,7 +146,7 @@ class ResultView:
         if new is not None:
             self._widen(new)
         if frame == self.frame:
-            for layer in (self.height, self.std, self.relative_yield):
+            for layer in self._images.values():
                 layer.refresh()
             self.surface.frame = frame
             self.surface.refresh()
@@ -181,8 +180,10 @@ class ResultView:
 
     def _set_aux_limits(self, frame: int = 0) -> None:
         """Contrast of the hidden layers, from one frame and then fixed."""
-        for layer, store in ((self.std, self.data.height_std), (self.relative_yield, self.data.relative_yield)):
-            found = frame_range(store.frame(frame))
+        for role, layer in self._images.items():
+            if role == "height":
+                continue
+            found = frame_range(getattr(self.data, role).frame(frame))
             if found is not None and not layer.metadata[METADATA_KEY].get("limits_set"):
                 merged = merge_ranges([found])
                 assert merged is not None
@@ -241,6 +242,29 @@ class ResultView:
             self.viewer.mouse_move_callbacks.remove(self._on_mouse_move)
         self.viewer.canvas.overlays.text.text = ""
         self.closed.emit(self)
+
+
+def image_layer_data(data: ResultData) -> list[tuple[Any, dict[str, Any], str]]:
+    """Layer data of the images of a result: height, its uncertainty where calibrated, relative yield."""
+    found = data.value_range()
+    limits = found[0] if found else (0.0, 1.0)
+    rows = [("relative_yield", f"relative yield, {data.name}", "gray", (0.5, 1.5))]
+    if data.calibrated:
+        rows.append(("height_std", f"height std (nm), {data.name}", "magma", (0.0, 1.0)))
+    rows.append(("height", f"{data.quantity} (nm), {data.name}", "viridis", limits))
+    common: dict[str, Any] = {"multiscale": False, "rgb": False}
+    common |= data.axes.layer_kwargs(4, z_scale=data.pixel_nm)
+    layers = []
+    for role, name, colormap, contrast in rows:
+        kwargs = {
+            "name": name,
+            "colormap": colormap,
+            "contrast_limits": contrast,
+            "metadata": {METADATA_KEY: data.metadata(role)},
+            "visible": role == "height",
+        }
+        layers.append((LayerArray(getattr(data, role)), kwargs | common, "image"))
+    return layers
 
 
 def show_result(viewer: Any, data: ResultData) -> ResultView:
