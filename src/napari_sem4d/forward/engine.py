@@ -61,8 +61,10 @@ class Engine(Protocol):
 class Linearisation(Protocol):
     """An engine's signals at one point, with its derivative there (nothing is recomputed)."""
 
-    signals: torch.Tensor
-    """Expected signals at the point, shape (K, Y, X)."""
+    @property
+    def signals(self) -> torch.Tensor:
+        """Expected signals at the point, shape (K, Y, X)."""
+        ...
 
     def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
         """Change of the signals, shape (K, Y, X), for changes of height (nm) and relative yield (Y, X)."""

@@ -1,0 +1,106 @@
+"""One frame: from its images to height and relative yield."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from napari_sem4d.forward.engine import DifferentiableEngine
+from napari_sem4d.inversion.discrepancy import discrepancy_weight, provisional_weight, reduced_chi_square
+from napari_sem4d.inversion.gauss_newton import minimise
+from napari_sem4d.inversion.objective import FrameData, Objective, State
+from napari_sem4d.inversion.options import InversionSettings
+from napari_sem4d.inversion.priors import Priors
+from napari_sem4d.inversion.spectral import SpectralHessian
+
+# The weight is predicted from a solution that the prior has hardly touched.
+_WEAK = 0.01
+
+
+@dataclass(frozen=True)
+class FrameSolution:
+    """The minimum of one frame's objective.
+
+    Attributes
+    ----------
+    objective : Objective
+        With the priors that were used: its curvature weight is the one to freeze.
+    state : State
+        Height (nm) and relative yield at the minimum.
+    reduced_chi_square : float
+        Misfit over its expectation from the noise alone: 1 means explained to the noise.
+    """
+
+    objective: Objective
+    state: State
+    reduced_chi_square: float
+
+
+def first_guess(
+    engine: DifferentiableEngine,
+    data: FrameData,
+    settings: InversionSettings,
+    plane: torch.Tensor,
+) -> tuple[Objective, State]:
+    """Height from linearised slopes: one preconditioned step from the mean plane (the preview).
+
+    Parameters
+    ----------
+    engine : DifferentiableEngine
+    data : FrameData
+    settings : InversionSettings
+    plane : torch.Tensor, shape (Y, X)
+        The plane from which to start, nm (the stage tilt; zero without one).
+
+    Returns
+    -------
+    objective : Objective
+        With the settings' curvature weight, or a provisional one where that is None.
+    state : State
+        Of that objective.
+    """
+    one = torch.ones_like(plane)
+    pixel_nm = engine.setup.pixel_nm
+    objective = Objective(engine, data, Priors(settings.curvature_weight or 1.0, 0.0, pixel_nm))
+    state = objective.at(plane, one)
+    mean_yield = state.linearisation.information(state.active_weight)[2].mean(dtype=torch.float64)
+    weight = settings.curvature_weight or provisional_weight(objective, state)
+    # The prior on yield equals the signals for waves of 2 pi yield_length_px.
+    priors = Priors(weight, float(mean_yield) * settings.yield_length_px**2, pixel_nm)
+    objective = objective.with_priors(priors)
+    state = objective.again(state)
+    gradient = objective.gradient(state)
+    change = SpectralHessian.of(objective, state).preconditioner()(-gradient[0], -gradient[1])
+    return objective, objective.at(plane + change[0], one + change[1])
+
+
+def solve_frame(
+    objective: Objective,
+    state: State,
+    settings: InversionSettings,
+    on_step: Callable[[State], None] | None = None,
+) -> FrameSolution:
+    """Minimise from the first guess; find the curvature weight where the settings leave it open.
+
+    Parameters
+    ----------
+    objective, state
+        As :func:`first_guess` returns them.
+    settings : InversionSettings
+    on_step : callable, optional
+        Called with every accepted state; may raise to cancel.
+    """
+
+    def solve(objective: Objective, state: State) -> State:
+        return minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
+
+    if settings.curvature_weight is None:
+        provisional = objective.priors
+        weak = objective.with_priors(provisional.with_curvature_weight(_WEAK * provisional.curvature_weight))
+        state = solve(weak, state)
+        weight = discrepancy_weight(weak, state)
+        objective = objective.with_priors(provisional.with_curvature_weight(weight))
+    state = solve(objective, state)
+    return FrameSolution(objective, state, reduced_chi_square(objective, state))

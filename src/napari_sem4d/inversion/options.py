@@ -1,0 +1,32 @@
+"""Settings of the inversion."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from napari_sem4d.acquisition.instrument import StrictModel
+
+
+class InversionSettings(StrictModel):
+    """How height and relative yield are found. None means: found from the first frame, then kept."""
+
+    curvature_weight: float | None = Field(
+        None,
+        gt=0,
+        description="Weight of the curvature prior, nm^2 (inverse square of the expected curvature in 1/nm). "
+        "Empty: found on the first frame where the reduced chi-square reaches 1, then frozen",
+    )
+    yield_length_px: float = Field(
+        8.0,
+        gt=0,
+        description="Length over which relative yield may change, pixels: shorter changes are read as slope",
+    )
+    max_steps: int = Field(8, ge=1, le=100, description="Most Gauss-Newton steps per frame")
+    tolerance: float = Field(
+        1e-4,
+        gt=0,
+        lt=1,
+        description="A frame is finished when a step would lower the misfit by less than this share of it",
+    )
+    draws: int = Field(0, ge=0, le=1000, description="Posterior draws of height to store with each frame")
+    seed: int = Field(0, ge=0, description="Seed of the posterior draws")

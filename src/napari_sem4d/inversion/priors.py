@@ -1,0 +1,114 @@
+"""What is assumed of height and relative yield before the images are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from napari_sem4d.inversion.cosine import angular_frequencies
+
+
+@dataclass(frozen=True)
+class Priors:
+    """A prior on the curvature of height and one on the gradient of relative yield, both quadratic.
+
+    ``1/2 curvature_weight * sum(h_xx^2 + 2 h_xy^2 + h_yy^2)`` with derivatives in 1/nm, taken inside the image
+    only, so that every plane is free; ``1/2 yield_weight * sum(|difference of neighbouring pixels|^2)``, which
+    leaves the mean yield (the frame's common gain) free.
+
+    Attributes
+    ----------
+    curvature_weight : float
+        nm^2: the inverse square of the curvature (1/nm) that is expected of a pixel.
+    yield_weight : float
+        Inverse square of the expected change of relative yield from pixel to pixel.
+    pixel_nm : float
+        Edge of a pixel, nm.
+    """
+
+    curvature_weight: float
+    yield_weight: float
+    pixel_nm: float
+
+    def with_curvature_weight(self, weight: float) -> Priors:
+        """The same with another weight of the curvature prior, nm^2."""
+        return replace(self, curvature_weight=weight)
+
+    def value(self, height: torch.Tensor, relative_yield: torch.Tensor) -> float:
+        """Half the quadratic forms."""
+        h_xx, h_yy, h_xy = self._curvatures(height)
+        bend = sum(float((c * c).sum(dtype=torch.float64)) * f for c, f in ((h_xx, 1), (h_yy, 1), (h_xy, 2)))
+        rough = sum(
+            float((d * d).sum(dtype=torch.float64))
+            for d in (torch.diff(relative_yield, dim=0), torch.diff(relative_yield, dim=1))
+        )
+        return 0.5 * (self.curvature_weight * bend + self.yield_weight * rough)
+
+    def apply(self, height: torch.Tensor, relative_yield: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Product with the priors' Hessian, which is also their gradient."""
+        h_xx, h_yy, h_xy = self._curvatures(height)
+        w, v = self.curvature_weight, self.yield_weight
+        d_y, d_x = torch.diff(relative_yield, dim=0), torch.diff(relative_yield, dim=1)
+        return self._curvatures_adjoint(h_xx * w, h_yy * w, h_xy * (2 * w)), _differences_adjoint(d_y * v, d_x * v)
+
+    def sample_gradient(
+        self, shape: tuple[int, int], generator: torch.Generator, like: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw from a normal distribution whose covariance is the priors' Hessian (for posterior draws)."""
+
+        def normal(rows: int, columns: int) -> torch.Tensor:
+            return torch.randn(rows, columns, generator=generator, dtype=like.dtype).to(like.device)
+
+        rows, columns = shape
+        w, v = self.curvature_weight**0.5, self.yield_weight**0.5
+        to_height = self._curvatures_adjoint(
+            normal(rows, columns - 2) * w,
+            normal(rows - 2, columns) * w,
+            normal(rows - 1, columns - 1) * (w * 2**0.5),
+        )
+        return to_height, _differences_adjoint(normal(rows - 1, columns) * v, normal(rows, columns - 1) * v)
+
+    def curvature_symbol(self, shape: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+        """Eigenvalues of the curvature form per unit weight in the cosine basis, 1/nm^4 (borders neglected)."""
+        laplacian = laplacian_symbol(shape, like)
+        return (laplacian / self.pixel_nm**2) ** 2
+
+    def _curvatures(self, height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        per_area = 1.0 / self.pixel_nm**2
+        h_xx = (height[:, 2:] - 2 * height[:, 1:-1] + height[:, :-2]) * per_area
+        h_yy = (height[2:] - 2 * height[1:-1] + height[:-2]) * per_area
+        h_xy = (height[1:, 1:] - height[1:, :-1] - height[:-1, 1:] + height[:-1, :-1]) * per_area
+        return h_xx, h_yy, h_xy
+
+    def _curvatures_adjoint(self, h_xx: torch.Tensor, h_yy: torch.Tensor, h_xy: torch.Tensor) -> torch.Tensor:
+        out = h_xx.new_zeros((h_xx.shape[0], h_yy.shape[1]))
+        _add_second_adjoint(out, h_xx, 1)
+        _add_second_adjoint(out, h_yy, 0)
+        out[1:, 1:] += h_xy
+        out[:-1, :-1] += h_xy
+        out[1:, :-1] -= h_xy
+        out[:-1, 1:] -= h_xy
+        return out / self.pixel_nm**2
+
+
+def laplacian_symbol(shape: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+    """Eigenvalues of minus the five-point Laplacian in the cosine basis, per pixel squared, shape (Y, X)."""
+    ky, kx = angular_frequencies(shape, like.dtype, like.device)
+    return (2 - 2 * torch.cos(ky)) + (2 - 2 * torch.cos(kx))
+
+
+def _add_second_adjoint(out: torch.Tensor, weight: torch.Tensor, dim: int) -> None:
+    n = out.shape[dim]
+    out.narrow(dim, 2, n - 2).add_(weight)
+    out.narrow(dim, 1, n - 2).sub_(weight, alpha=2)
+    out.narrow(dim, 0, n - 2).add_(weight)
+
+
+def _differences_adjoint(d_y: torch.Tensor, d_x: torch.Tensor) -> torch.Tensor:
+    out = d_y.new_zeros((d_x.shape[0], d_y.shape[1]))
+    out[1:] += d_y
+    out[:-1] -= d_y
+    out[:, 1:] += d_x
+    out[:, :-1] -= d_x
+    return out
