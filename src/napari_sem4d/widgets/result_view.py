@@ -71,7 +71,9 @@ class ResultView:
         found = {}
         for layer in self.viewer.layers:
             entry = sem4d_metadata(layer)
-            if isinstance(layer.data, LayerArray) and layer.data.store is getattr(self.data, entry.get("role", ""), None):
+            if isinstance(layer.data, LayerArray) and layer.data.store is getattr(
+                self.data, entry.get("role", ""), None
+            ):
                 found[entry["role"]] = layer
         for array, kwargs, _ in image_layer_data(self.data):
             role = kwargs["metadata"][METADATA_KEY]["role"]
