@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from napari_sem4d.acquisition.instrument import Instrument
 
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import torch
 
     from napari_sem4d.physics.materials import Material
+
+
+EngineName = Literal["local"]
+"""Engines that the solver can use."""
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,6 @@ class _Response(torch.autograd.Function):
         return response[0]
 
     @staticmethod
-    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         by_p, by_q = ctx.saved_tensors
         return (grad[0] * by_p).sum(0), (grad[0] * by_q).sum(0), None

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
+from napari_sem4d.forward.engine import DifferentiableEngine, EngineName, ForwardSetup
 from napari_sem4d.forward.local import LocalEngine
 
-EngineName = Literal["local"]
-
 _DIFFERENTIABLE: dict[str, type[LocalEngine]] = {"local": LocalEngine}
-
-
-def differentiable_engine_names() -> tuple[str, ...]:
-    """Names of the engines that the solver can use."""
-    return tuple(_DIFFERENTIABLE)
 
 
 def make_engine(

@@ -62,18 +62,23 @@ def newton_step(
     objective: Objective, state: State, gradient: Fields, relative_tolerance: float, max_iterations: int = 60
 ) -> tuple[Fields, float]:
     """Solve the linearised problem for a gradient; return the change and the expected decrease."""
+    precondition = SpectralHessian.of(objective, state).preconditioner()
+    right = (-gradient[0], -gradient[1])
+    return conjugate_gradients(
+        hessian_operator(objective, state), right, precondition, relative_tolerance, max_iterations
+    )
+
+
+def hessian_operator(objective: Objective, state: State) -> Callable[[torch.Tensor, torch.Tensor], Fields]:
+    """The Gauss-Newton Hessian of data and priors as a function of (height, relative yield)."""
     normal = state.linearisation.normal_operator(state.active_weight)
 
-    def hessian(height: torch.Tensor, relative_yield: torch.Tensor) -> Fields:
+    def product(height: torch.Tensor, relative_yield: torch.Tensor) -> Fields:
         data = normal(height, relative_yield)
         prior = objective.priors.apply(height, relative_yield)
         return data[0] + prior[0], data[1] + prior[1]
 
-    precondition = SpectralHessian.of(objective, state).preconditioner()
-    change = conjugate_gradients(
-        hessian, (-gradient[0], -gradient[1]), precondition, relative_tolerance, max_iterations
-    )
-    return change, -0.5 * _dot(change, gradient)
+    return product
 
 
 def conjugate_gradients(
@@ -82,11 +87,12 @@ def conjugate_gradients(
     precondition: Callable[[torch.Tensor, torch.Tensor], Fields],
     relative_tolerance: float,
     max_iterations: int,
-) -> Fields:
+) -> tuple[Fields, float]:
     """Preconditioned conjugate gradients on a pair of fields.
 
     Ends when the residual, measured in the preconditioner's norm, has fallen to ``relative_tolerance``.
-    Scalar products are summed in float64.
+    Scalar products are summed in float64. Returns the solution x and ``1/2 x . right``, by which the quadratic
+    falls.
     """
     x = (torch.zeros_like(right[0]), torch.zeros_like(right[1]))
     r = (right[0].clone(), right[1].clone())
@@ -108,7 +114,7 @@ def conjugate_gradients(
         previous, rho = rho, _dot(r, z)
         for i in (0, 1):
             direction[i].mul_(rho / previous).add_(z[i])
-    return x
+    return x, 0.5 * _dot(x, right)
 
 
 def _search(objective: Objective, state: State, change: Fields) -> State | None:

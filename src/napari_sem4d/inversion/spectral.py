@@ -38,7 +38,7 @@ class SpectralHessian:
     def of(cls, objective: Objective, state: State) -> SpectralHessian:
         """Build from the local information at a state."""
         information = state.linearisation.information(state.active_weight)
-        pp, qq, yy, _, py, qy = (float(x) for x in information.mean(dim=(1, 2), dtype=torch.float64))
+        pp, qq, yy = (float(x) for x in information[:3].mean(dim=(1, 2), dtype=torch.float64))
         squares = information[4:].square().mean(dim=(1, 2), dtype=torch.float64)
         shape = (state.height.shape[0], state.height.shape[1])
         like = state.height

@@ -1,0 +1,168 @@
+"""Standard uncertainty of height from noise, and posterior draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+
+from napari_sem4d.inversion.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.inversion.gauge import to_datum
+from napari_sem4d.inversion.gauss_newton import conjugate_gradients, hessian_operator
+from napari_sem4d.inversion.objective import Objective, State
+from napari_sem4d.inversion.spectral import SpectralHessian
+
+# Waves shorter than this are as sharp as the signals nearby, longer ones as the signals of the whole image.
+_LOCAL_WAVE_PX = 64
+_LOCAL_SMOOTHING_PX = 6.0
+
+
+def height_std(
+    objective: Objective, state: State, noise_colour: torch.Tensor | None, remove_plane: bool
+) -> torch.Tensor:
+    """Standard uncertainty of height that follows from the noise, in the gauge of the datum.
+
+    The Gauss-Newton covariance in the cosine basis, with the information of a mean pixel, the yield eliminated
+    and the noise's own spectrum; its short-wave part is scaled by the information around each pixel. Exact
+    where the information is the same everywhere; checked against posterior draws elsewhere.
+
+    Parameters
+    ----------
+    objective, state
+        At the minimum.
+    noise_colour : torch.Tensor, shape (Y, X), optional
+        Power of the noise in every cosine mode relative to white noise of the same variance.
+    remove_plane : bool
+        As in :func:`~napari_sem4d.inversion.gauge.to_datum`.
+
+    Returns
+    -------
+    torch.Tensor, shape (Y, X)
+        nm; an independent error of the calibration is not in it.
+    """
+    hessian = SpectralHessian.of(objective, state)
+    data = hessian.height_information()
+    prior = hessian.curvature_weight * hessian.height_prior_unit
+    coloured = data if noise_colour is None else data * noise_colour
+    covariance = (coloured + prior) / (data + prior).clamp_min(1e-30).square()
+    covariance[0, 0] = 0.0  # the mean is the datum
+    ky, kx = angular_frequencies((data.shape[0], data.shape[1]), data.dtype, data.device)
+    is_long = (ky.square() + kx.square()).sqrt() < 2 * math.pi / _LOCAL_WAVE_PX
+    long = _variance(torch.where(is_long, covariance, 0.0))
+    short = _variance(torch.where(is_long, 0.0, covariance))
+    if remove_plane:
+        long = (long - _plane_part(covariance)).clamp_min(0.0)
+    return (long + short * _local_factor(state)).sqrt()
+
+
+def noise_colour(
+    shape: tuple[int, int], correlation_x: list[float], correlation_y: list[float], like: torch.Tensor
+) -> torch.Tensor:
+    """Power of correlated noise in every cosine mode, relative to white noise of the same variance.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (Y, X).
+    correlation_x, correlation_y : list of float
+        Autocorrelation at lags 1, 2, ... pixels along x and y (the product of both is assumed).
+    like : torch.Tensor
+        Gives dtype and device.
+    """
+    ky, kx = angular_frequencies(shape, like.dtype, like.device)
+
+    def power(k: torch.Tensor, correlation: list[float]) -> torch.Tensor:
+        total = torch.ones_like(k)
+        for lag, value in enumerate(correlation, start=1):
+            total = total + 2 * value * torch.cos(lag * k)
+        return total.clamp_min(0.0)
+
+    return power(ky, correlation_y) * power(kx, correlation_x)
+
+
+def posterior_draws(
+    objective: Objective,
+    state: State,
+    count: int,
+    seed: int,
+    noise: Callable[[int], torch.Tensor],
+    valid: torch.Tensor,
+    remove_plane: bool,
+) -> Iterator[torch.Tensor]:
+    """Draw heights from the posterior: perturb the data and the prior, solve the linearised problem again.
+
+    Parameters
+    ----------
+    objective, state
+        At the minimum.
+    count : int
+        How many.
+    seed : int
+        Of the priors' part; draw i uses ``seed + i``.
+    noise : callable
+        Number of the draw to a realisation of the images' noise, shape (K, Y, X), signal units.
+    valid : torch.Tensor, shape (Y, X), bool
+        Pixels that define the datum.
+    remove_plane : bool
+        As in :func:`~napari_sem4d.inversion.gauge.to_datum`.
+
+    Yields
+    ------
+    torch.Tensor, shape (Y, X)
+        Height in nm.
+    """
+    hessian = hessian_operator(objective, state)
+    precondition = SpectralHessian.of(objective, state).preconditioner()
+    shape = (state.height.shape[0], state.height.shape[1])
+    for i in range(count):
+        generator = torch.Generator().manual_seed(seed + i)
+        prior_height, prior_yield = objective.priors.sample_gradient(shape, generator, state.height)
+        data_height, data_yield = state.linearisation.vjp(state.active_weight * noise(i))
+        right = (data_height + prior_height, data_yield + prior_yield)
+        (change, _), _ = conjugate_gradients(hessian, right, precondition, 1e-3, 200)
+        yield to_datum(state.height + change, valid, remove_plane)
+
+
+def _variance(covariance: torch.Tensor) -> torch.Tensor:
+    """Pixel variance of a field whose cosine modes are independent with the given variances."""
+    rows, columns = covariance.shape
+    return _squared_modes(rows, covariance) @ covariance @ _squared_modes(columns, covariance).T
+
+
+def _squared_modes(n: int, like: torch.Tensor) -> torch.Tensor:
+    position = torch.arange(n, dtype=torch.float64, device=like.device)[:, None] + 0.5
+    mode = torch.arange(n, dtype=torch.float64, device=like.device)[None, :]
+    squares = torch.cos(math.pi / n * position * mode).square() * (2.0 / n)
+    squares[:, 0] = 1.0 / n
+    return squares.to(like.dtype)
+
+
+def _plane_part(covariance: torch.Tensor) -> torch.Tensor:
+    """What the removal of the mean plane takes from the pixel variance."""
+    rows, columns = covariance.shape
+    y = torch.linspace(-1, 1, rows, dtype=covariance.dtype, device=covariance.device)[:, None]
+    x = torch.linspace(-1, 1, columns, dtype=covariance.dtype, device=covariance.device)[None, :]
+    total = torch.zeros_like(covariance)
+    for ramp in (y.expand(rows, columns), x.expand(rows, columns)):
+        unit = ramp / ramp.square().sum()  # its scalar product with a height is the plane's coefficient
+        with_height = idct2(covariance * dct2(unit.contiguous()))
+        variance = (unit * with_height).sum()
+        total += 2 * ramp * with_height - ramp.square() * variance
+    return total
+
+
+def _local_factor(state: State) -> torch.Tensor:
+    """Mean information over the information around each pixel."""
+    information = state.linearisation.information(state.active_weight)
+    slope = (information[0] + information[1])[None, None]
+    radius = round(2 * _LOCAL_SMOOTHING_PX)
+    offset = torch.arange(-radius, radius + 1, dtype=slope.dtype, device=slope.device)
+    kernel = torch.exp(-0.5 * (offset / _LOCAL_SMOOTHING_PX).square())
+    kernel = kernel / kernel.sum()
+    # Inverse information is averaged: a masked pixel between good ones costs more than its share.
+    mean = slope.mean(dtype=torch.float64).to(slope.dtype)
+    inverse = mean / slope.clamp_min(float(mean) * 1e-2)
+    pad = torch.nn.functional.pad(inverse, (radius,) * 4, mode="replicate")
+    smooth = torch.nn.functional.conv2d(pad, kernel[None, None, :, None])
+    return torch.nn.functional.conv2d(smooth, kernel[None, None, None, :])[0, 0]

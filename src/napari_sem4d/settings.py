@@ -1,0 +1,38 @@
+"""The settings tree: composed of the models that each room defines; YAML in and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from napari_sem4d.acquisition.description import AcquisitionSettings
+from napari_sem4d.acquisition.yaml_settings import load_yaml
+from napari_sem4d.forward.engine import EngineName
+from napari_sem4d.inversion.options import InversionSettings
+
+
+class Settings(AcquisitionSettings):
+    """Everything that decides a reconstruction, apart from the images and the calibration."""
+
+    engine: EngineName = Field("local", description="Forward engine")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to compute; auto takes a CUDA GPU when there is one, else the CPU"
+    )
+    inversion: InversionSettings = Field(
+        default_factory=InversionSettings, description="How height and relative yield are found"
+    )
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Read settings from YAML; unknown keys and wrong values raise a SettingsError that names them."""
+    return load_yaml(path, Settings)
+
+
+def dump_settings(settings: Settings, path: str | Path) -> None:
+    """Write settings as YAML, UTF-8, such that :func:`load_settings` gives the same back."""
+    import yaml
+
+    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    Path(path).write_text(text, encoding="utf-8")
