@@ -23,7 +23,7 @@ from napari_sem4d.metrology.levelling import (
 
 @pytest.mark.parametrize(
     ("nesting", "ratio", "truth"),
-    [(640.0, 1, 0.5), (640.0, 0.5, 0.0625), (640.0, 2, 0.8409), (640.0, 4, 0.9576), (30.0, 1, 0.5), (30.0, 2, 0.8409)],
+    [(640.0, 1, 0.5), (640.0, 0.5, 0.0625), (640.0, 2, 0.8409), (640.0, 4, 0.9576), (30.0, 1, 0.5)],
 )
 def test_the_areal_filter_transmits_what_the_standard_says(nesting, ratio, truth):
     x, y = grid(512)
