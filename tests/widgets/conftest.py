@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from qtpy.QtCore import QSettings
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def viewer_model(qtbot):
     yield viewer
     viewer.layers.clear()
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path):
+    """What the docks remember goes into a folder of the test."""
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(tmp_path / "settings"))

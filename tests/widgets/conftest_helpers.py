@@ -1,7 +1,9 @@
-"""Small surfaces and results for the tests of the viewer."""
+"""Small surfaces and results for the tests of the viewer, and a hand for the mouse."""
 
 import numpy as np
 import xarray as xr
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QWidget
 
 
 def letter_f(shape=(48, 64), height_nm=100.0):
@@ -32,3 +34,55 @@ def result_dataset(frames=3, shape=(48, 64), pixel_nm=5.0, scale_status="calibra
         },
         attrs={"pixel_nm": pixel_nm, "scale_status": scale_status},
     )
+
+
+def canvas():
+    """The Qt widget that draws the viewer which is open."""
+    for window in QApplication.topLevelWidgets():
+        for child in window.findChildren(QWidget):
+            if type(child).__name__ == "CanvasBackendDesktop" and child.isVisible():
+                return child
+    raise AssertionError("no viewer is open")
+
+
+def screen_point(viewer, y, x):
+    """Where a point of the world is on the canvas (2D view)."""
+    widget, camera = canvas(), viewer.scene.camera
+    return QPoint(
+        round(widget.width() / 2 + (x - camera.center[-1]) * camera.zoom),
+        round(widget.height() / 2 + (y - camera.center[-2]) * camera.zoom),
+    )
+
+
+def drag(qtbot, viewer, start, end, moves=5, each=None):
+    """Drag the mouse between two points (y, x) of the world."""
+    left = Qt.MouseButton.LeftButton
+    widget = canvas()
+    qtbot.mouseMove(widget, screen_point(viewer, *start))
+    qtbot.mousePress(widget, left, pos=screen_point(viewer, *start))
+    for part in np.linspace(0, 1, moves + 1)[1:]:
+        point = [a + part * (b - a) for a, b in zip(start, end, strict=True)]
+        _move_pressed(widget, screen_point(viewer, *point))
+        qtbot.wait(20)
+        if each is not None:
+            each()
+    qtbot.mouseRelease(widget, left, pos=screen_point(viewer, *end))
+    qtbot.wait(20)
+
+
+def _move_pressed(widget, point):
+    """A move with the button held (QTest sends moves without it)."""
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+
+    left = Qt.MouseButton.LeftButton
+    where = QPointF(point)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        where,
+        QPointF(widget.mapToGlobal(point)),
+        Qt.MouseButton.NoButton,
+        left,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)

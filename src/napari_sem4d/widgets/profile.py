@@ -33,6 +33,7 @@ from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.workspace import unwrap
 
 COLUMNS = ("line", "length", "1 to 2", "height 2 - 1", "angle")
+NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
 HINT = "Press 'Draw lines', then drag across the height image."
 
 
@@ -202,7 +203,7 @@ class Profile(QWidget):
         source = self.source
         self.profiles = []
         if source is None:
-            self.message.say("There is no height to measure yet.")
+            self.message.say(NO_HEIGHT)
         else:
             try:
                 index = source.index(self.viewer.dims)
