@@ -1,0 +1,120 @@
+"""How well a calibration measures a face that it has not seen, and what that means for heights."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from napari_sem4d.inversion.calibration import LeftOutFace
+from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, Layout, fit_imprint
+from napari_sem4d.inversion.imprint_model import face_slopes
+
+# Slopes at which the height scale is judged: from gentle relief to beyond the faces of the reference.
+_INCLINATIONS_DEG = (5.0, 10.0, 15.0, 22.0, 30.0)
+_YIELD_STD = 0.03
+_STEP = 1e-4
+
+
+def leave_one_face_out(
+    problem: ImprintProblem, names: tuple[str, ...], whole: ImprintFit | None = None
+) -> tuple[LeftOutFace, ...]:
+    """Leave each face out of the calibration in turn and measure it with the calibrated model.
+
+    The known normal of the left-out face follows from the inclination, its azimuth in the image and the axis
+    tilt of the remaining fit; nothing of its signals enters the calibration. Its slopes are solved with the relative yield
+    that the other faces gave.
+
+    Parameters
+    ----------
+    problem : ImprintProblem
+    names : tuple of str
+        Of the faces.
+    whole : ImprintFit, optional
+        Fit to all faces: only its arrangement of the segments is compared (a left-out face must not flip it).
+    """
+    out = []
+    for face in range(4):
+        fit = fit_imprint(problem.without(face))
+        solved = solve_face(fit, face, problem)
+        known = fit.slopes[face]
+        normal_error = np.degrees(angle_between(known, solved))
+        uphill = known / np.hypot(*known)
+        residual = (problem.mean[face] - fit.layout.signals(fit.x)[face]) / problem.flat
+        out.append(
+            LeftOutFace(
+                face=names[face],
+                normal_error_deg=float(normal_error),
+                inclination_error_deg=float(
+                    np.degrees(np.arctan(np.hypot(*solved)) - np.arctan(np.hypot(*known)))
+                ),
+                scale_error=float(solved @ uphill / np.hypot(*known) - 1),
+                residual_percent=tuple(float(100 * r) for r in residual),
+            )
+        )
+    return tuple(out)
+
+
+def solve_face(fit: ImprintFit, face: int, problem: ImprintProblem | None = None) -> np.ndarray:
+    """Slopes (dh/dx, dh/dy) of one face from its mean signals, the other regions as known."""
+    problem = problem or fit.layout.problem
+
+    def residual(slope: np.ndarray) -> np.ndarray:
+        slopes = fit.slopes.copy()
+        slopes[face] = slope
+        rest: np.ndarray = (fit.layout.signals(fit.x, slopes)[face] - problem.mean[face]) / problem.sigma[face]
+        return rest
+
+    solved: np.ndarray = least_squares(residual, fit.slopes[face]).x
+    return solved
+
+
+def angle_between(slope_a: np.ndarray, slope_b: np.ndarray) -> float:
+    """Angle between the normals of two planes of given slopes, rad."""
+    a, b = np.append(-slope_a, 1.0), np.append(-slope_b, 1.0)
+    return float(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))
+
+
+def slope_scale_uncertainty(problem: ImprintProblem, fit: ImprintFit) -> float:
+    """Relative standard uncertainty of uphill slopes that follows from the parameters' covariance.
+
+    Parameters that change the signals by ``d`` change the solved slope by the least-squares answer to ``-d``
+    (relative yield free within 3 %). Root mean square over inclinations from 5 to 30 degrees in four directions.
+    """
+    layout = fit.layout
+    squares = []
+    for inclination in np.radians(_INCLINATIONS_DEG):
+        slopes = face_slopes(problem.face_azimuths_rad, inclination, np.zeros(2))
+        by_parameter = _by_parameter(layout, fit.x, slopes)
+        by_slope = _by_slope(layout, fit.x, slopes)
+        signals = layout.signals(fit.x, slopes)
+        offsets = np.array([s.offset for s in fit.segments])
+        for face in range(4):
+            known = slopes[face]
+            design = np.concatenate([by_slope[:, face], (signals[face] - offsets)[None]]).T
+            weight = 1 / problem.sigma[face] ** 2
+            normal = design.T @ (weight[:, None] * design)
+            normal[2, 2] += 1 / _YIELD_STD**2
+            answer = -np.linalg.solve(normal, design.T @ (weight[:, None] * by_parameter[:, face].T))[:2]
+            uphill = answer.T @ known / (known @ known)
+            squares.append(uphill @ fit.covariance_x @ uphill)
+    return float(np.sqrt(np.mean(squares)))
+
+
+def _by_parameter(layout: Layout, x: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Derivative of the signals by every parameter at fixed slopes, shape (P, 5, K)."""
+    out = []
+    for i in range(x.size):
+        step = np.zeros(x.size)
+        step[i] = _STEP
+        out.append((layout.signals(x + step, slopes) - layout.signals(x - step, slopes)) / (2 * _STEP))
+    return np.stack(out)
+
+
+def _by_slope(layout: Layout, x: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """Derivative of the faces' signals by their own slopes, shape (2, 5, K)."""
+    out = []
+    for axis in range(2):
+        step = np.zeros((5, 2))
+        step[:4, axis] = _STEP
+        out.append((layout.signals(x, slopes + step) - layout.signals(x, slopes - step)) / (2 * _STEP))
+    return np.stack(out)

@@ -1,0 +1,296 @@
+"""Calibration on a Vickers imprint: four faces of known inclination and the flat around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydantic import Field
+
+from napari_sem4d.acquisition.instrument import Instrument, Segment, StrictModel
+from napari_sem4d.acquisition.orientation import segments_in_image
+from napari_sem4d.acquisition.series import SemSeries
+from napari_sem4d.errors import SettingsError
+from napari_sem4d.inversion.calibration import (
+    CalibratedParameter,
+    Calibration,
+    ResidualTable,
+    input_files,
+)
+from napari_sem4d.inversion.imprint import ImprintOutline, find_imprint
+from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, fit_imprint
+from napari_sem4d.inversion.imprint_model import PlanarRegions, RegionModel
+from napari_sem4d.inversion.leave_one_out import leave_one_face_out, slope_scale_uncertainty
+from napari_sem4d.inversion.regions import RegionMeans, plane_trend, region_means
+from napari_sem4d.physics.materials import material as find_material
+
+FACE_NAMES = ("face 1", "face 2", "face 3", "face 4", "flat")
+_HIGH_CORRELATION = 0.95
+_MUCH_CLIPPED = 0.02
+
+
+class VickersSettings(StrictModel):
+    """How an imprint calibrates the detector."""
+
+    inclination_deg: float = Field(
+        22.0, gt=0, lt=60, description="Inclination of the faces, degrees (136 degrees between opposite faces)"
+    )
+    margin: float = Field(
+        0.15, ge=0.02, le=0.3, description="Margin kept from ridges and edges, share of the half diagonal"
+    )
+    free_gains: bool = Field(True, description="Fit the segments' gains")
+    free_offsets: bool = Field(True, description="Fit the segments' offsets")
+    free_polar: bool = Field(True, description="Fit a common change of the segments' polar ranges")
+    free_axis_tilt: bool = Field(True, description="Let the axis of the imprint lean")
+    free_z_amplification: bool = Field(
+        False, description="Fit the z amplification; refused where the imprint cannot tell it from the others"
+    )
+    polar_deg: tuple[float, float] = Field(
+        (25.0, 65.0), description="Polar range to start from where the detector's is not known, degrees"
+    )
+    polar_std_deg: float = Field(10.0, gt=0, description="How well the polar limits are known beforehand, degrees")
+    offset_std: float = Field(
+        0.5, gt=0, description="How far offsets may lie from the given ones, share of the flat's signal"
+    )
+    face_yield_std: float = Field(
+        0.03,
+        ge=0,
+        description="How far the yield of the tilted faces may deviate from the engine's, relative; the solver "
+        "leaves the relative yield free as well. 0 fixes it",
+    )
+    model_error: float = Field(
+        0.01, gt=0, lt=0.2, description="Model error added to the measured noise, share of the flat's signal"
+    )
+
+
+@dataclass(frozen=True)
+class ImprintData:
+    """What was measured on the image of an imprint.
+
+    Attributes
+    ----------
+    outline : ImprintOutline
+        In pixels of the whole image.
+    means : RegionMeans
+        Of the four faces (counter-clockwise from the first half diagonal) and the flat.
+    """
+
+    outline: ImprintOutline
+    means: RegionMeans
+
+
+def measure_regions(
+    signals: np.ndarray,
+    margin: float = 0.15,
+    saturation: float | None = None,
+    region: tuple[int, int, int, int] | None = None,
+) -> ImprintData:
+    """Find the imprint and its mean signals.
+
+    Parameters
+    ----------
+    signals : numpy.ndarray, shape (K, Y, X)
+    margin : float
+        Share of the half diagonal that is kept from ridges and edges.
+    saturation : float, optional
+        Signal at and above which a pixel is saturated.
+    region : tuple of int, optional
+        First row, last row, first column, last column (the last ones excluded) to search in.
+    """
+    top, bottom, left, right = region or (0, signals.shape[1], 0, signals.shape[2])
+    part = signals[:, top:bottom, left:right]
+    found = find_imprint(part)
+    shape = part.shape[1:]
+    flat = found.flat_mask(shape)
+    masks = np.concatenate([found.face_masks(shape, margin), flat[None]])
+    trend = plane_trend(part, flat, found.row, found.col)
+    block = max(4, int(found.diagonal / 12))
+    means = region_means(part, masks, saturation, block, trend)
+    return ImprintData(found.shifted(top, left), means)
+
+
+def calibrate_vickers(
+    series: SemSeries,
+    settings: VickersSettings | None = None,
+    *,
+    frame: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    model: RegionModel | None = None,
+) -> Calibration:
+    """Calibrate the detector on the image of a Vickers imprint.
+
+    Parameters
+    ----------
+    series : SemSeries
+        With beam energy and material known. Its segments' polar and azimuth widths are the starting point;
+        without segments, equal sectors of a full ring are assumed.
+    settings : VickersSettings, optional
+    frame : int
+        Frame that shows the imprint.
+    region : tuple of int, optional
+        First row, last row, first column, last column to search in.
+    model : RegionModel, optional
+        Forward model; the plain local law by default.
+
+    Raises
+    ------
+    InputError
+        If no imprint is found, or its faces are saturated.
+    SettingsError
+        If energy or material is unknown, or parameters are freed that the imprint cannot tell apart.
+    """
+    settings = settings or VickersSettings()
+    energy, name = known_beam_and_material(series)
+    model = model or PlanarRegions(find_material(name), energy)
+    signals = np.asarray(series.signal[frame].values, dtype=np.float64)
+    data = measure_regions(signals, settings.margin, series.saturation, region)
+    nominal = nominal_segments(series, settings)
+    problem = make_problem(data, nominal, settings, model)
+    fit = fit_imprint(problem)
+    check_amplification(fit)
+    left_out = leave_one_face_out(problem, FACE_NAMES, fit)
+    scale = float(
+        np.hypot(
+            slope_scale_uncertainty(problem, fit),
+            np.sqrt(np.mean([face.scale_error**2 for face in left_out])),
+        )
+    )
+    residual = fit.residual_of_flat * 100
+    segments = calibrated_segments(fit, series.instrument)
+    return Calibration(
+        reference="vickers",
+        material=name,
+        energy_kev=energy,
+        engine=model.name,
+        detector_name=series.instrument.detector.name,
+        segments=segments,
+        common_rotation_deg=segments[0].azimuth_centre_deg,
+        chirality=fit.chirality,
+        z_amplification=fit.amplification,
+        parameters=tuple(
+            CalibratedParameter(name=n, value=float(v), standard_uncertainty=float(s), unit=u)
+            for n, v, s, u in zip(fit.names, fit.values, fit.std, fit.units, strict=True)
+        ),
+        correlation=tuple(tuple(float(np.round(c, 4)) for c in row) for row in fit.correlation),
+        residuals=ResidualTable(
+            regions=FACE_NAMES,
+            segments=series.segment_names,
+            percent_of_flat=tuple(tuple(float(v) for v in row) for row in residual),
+        ),
+        reduced_chi_square=fit.reduced_chi_square,
+        model_error_percent=100 * settings.model_error,
+        left_out_faces=left_out,
+        scale_uncertainty=scale,
+        warnings=_warnings(data, fit, series),
+        inputs=input_files(series, frame),
+    )
+
+
+def known_beam_and_material(series: SemSeries) -> tuple[float, str]:
+    """Beam energy (keV) and material name of a series.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is unknown.
+    """
+    energy = series.instrument.beam.energy_kev
+    if energy is None:
+        raise SettingsError("the beam energy of the reference is not known: set beam.energy_kev (keV)")
+    if series.material is None:
+        raise SettingsError("the material of the reference is not known: set material, for example Fe for steel")
+    return energy, series.material
+
+
+def nominal_segments(series: SemSeries, settings: VickersSettings) -> tuple[Segment, ...]:
+    """Segments in the image's frame to start from: those of the detector, else equal sectors of a ring."""
+    if series.instrument.detector.segments:
+        return segments_in_image(series.instrument)
+    count = series.signal.sizes["segment"]
+    return tuple(
+        Segment(name=n, polar_deg=settings.polar_deg, azimuth_deg=(k * 360 / count, (k + 1) * 360 / count))
+        for k, n in enumerate(series.segment_names)
+    )
+
+
+def make_problem(
+    data: ImprintData, nominal: tuple[Segment, ...], settings: VickersSettings, model: RegionModel
+) -> ImprintProblem:
+    """Put measured means, the detector and the settings together into a least-squares problem."""
+    return ImprintProblem(
+        mean=data.means.mean,
+        standard_error=data.means.standard_error,
+        face_azimuths_rad=data.outline.face_azimuths_rad,
+        inclination_rad=float(np.radians(settings.inclination_deg)),
+        segments=nominal,
+        model=model,
+        free_gains=settings.free_gains,
+        free_offsets=settings.free_offsets,
+        free_polar=settings.free_polar,
+        free_axis_tilt=settings.free_axis_tilt,
+        free_amplification=settings.free_z_amplification,
+        polar_std_deg=settings.polar_std_deg,
+        offset_std=settings.offset_std,
+        face_yield_std=settings.face_yield_std,
+        model_error=settings.model_error,
+    )
+
+
+def check_amplification(fit: ImprintFit) -> None:
+    """Refuse a z amplification that the imprint cannot tell from other parameters.
+
+    Raises
+    ------
+    SettingsError
+        If its correlation with another parameter exceeds 0.95.
+    """
+    if "z amplification" not in fit.names:
+        return
+    row = fit.names.index("z amplification")
+    correlation = np.abs(fit.correlation[row]).copy()
+    correlation[row] = 0
+    worst = int(correlation.argmax())
+    if correlation[worst] > _HIGH_CORRELATION:
+        raise SettingsError(
+            f"the z amplification cannot be told from '{fit.names[worst]}' on this imprint (correlation "
+            f"{fit.correlation[row, worst]:.3f}, limit {_HIGH_CORRELATION}); keep it at 1, or give gains and offsets "
+            "from a flat and a dark reference and fix them"
+        )
+
+
+def calibrated_segments(fit: ImprintFit, instrument: Instrument) -> tuple[Segment, ...]:
+    """Segments of the fit, azimuths turned back into the column's frame."""
+    turn = instrument.beam.scan_rotation_deg
+    out = []
+    for segment in fit.segments:
+        first = (segment.azimuth_deg[0] - turn) % 360.0
+        out.append(segment.model_copy(update={"azimuth_deg": (first, first + segment.azimuth_width_deg)}))
+    return tuple(out)
+
+
+def _warnings(data: ImprintData, fit: ImprintFit, series: SemSeries) -> tuple[str, ...]:
+    out = []
+    clipped = data.means.clipped
+    for r, k in np.argwhere(clipped > _MUCH_CLIPPED):
+        out.append(
+            f"{FACE_NAMES[r]} of segment {series.segment_names[k]} is saturated in {clipped[r, k]:.0%} of its pixels; "
+            "its mean was estimated from the others, but a record with less contrast is better"
+        )
+    if fit.order_changed and series.instrument.detector.segments:
+        out.append(
+            "the segments lie around the column in another order than the detector settings say; the order found "
+            "in the images was taken"
+        )
+    pairs = np.argwhere(np.triu(np.abs(fit.correlation), 1) > _HIGH_CORRELATION)
+    if pairs.size:
+        named = ", ".join(f"{fit.names[i]} and {fit.names[j]}" for i, j in pairs[:4])
+        out.append(
+            f"strongly correlated (above {_HIGH_CORRELATION}), so not to be read one by one: {named}"
+            + (f" and {len(pairs) - 4} more pairs" if len(pairs) > 4 else "")
+        )
+    for name, ratio in fit.hardly_determined:
+        out.append(
+            f"'{name}' is hardly determined by this imprint (its uncertainty is {ratio:.0%} of the one assumed "
+            "beforehand); a known detector geometry or a dark reference helps"
+        )
+    return tuple(out)
