@@ -17,7 +17,7 @@ import zarr
 from zarr.storage import LocalStore
 
 from napari_sem4d.errors import InputError, StoreError
-from napari_sem4d.io.hashing import describe_inputs, sha256_of
+from napari_sem4d.io.hashing import describe_inputs, hash_inputs, sha256_of
 from napari_sem4d.io.layout import MAPS, Quality, estimate_bytes
 from napari_sem4d.io.store import FrameState, ResultStore, open_result
 
@@ -368,3 +368,8 @@ def test_hash_of_inputs_is_sha256_and_names_hold_no_folder(tmp_path: Path) -> No
     assert describe_inputs([file, file]) == [{"name": "bild ä.tif", "sha256": known}]
     with pytest.raises(InputError, match="cannot be read"):
         sha256_of(tmp_path / "none.tif")
+
+
+def test_inputs_are_kept_as_json_text(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(b"abc")
+    assert json.loads(hash_inputs([tmp_path / "a.tif"])) == describe_inputs([tmp_path / "a.tif"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,3 +51,8 @@ def describe_inputs(paths: Iterable[Path]) -> list[dict[str, str]]:
         If a file cannot be read.
     """
     return [{"name": path.name, "sha256": sha256_of(path)} for path in dict.fromkeys(map(Path, paths))]
+
+
+def hash_inputs(paths: Iterable[Path]) -> str:
+    """Return :func:`describe_inputs` as the JSON text of the store's attribute ``inputs``."""
+    return json.dumps(describe_inputs(paths))
