@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -89,8 +88,9 @@ class LoadSeries(QWidget):
         self.material.activated.connect(self._material_entered)
         self.detector = QComboBox()
         self.detector.addItem(AS_IN_FILES, None)
-        for name in _presets():
+        for name, title in _presets():
             self.detector.addItem(name, name)
+            self.detector.setItemData(self.detector.count() - 1, title, Qt.ItemDataRole.ToolTipRole)
         self.detector.activated.connect(self._detector_chosen)
         for combo in (self.material, self.detector):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -107,7 +107,10 @@ class LoadSeries(QWidget):
         self.metadata.setHorizontalHeaderLabels(["", "value", "unit", "origin"])
         self.metadata.verticalHeader().hide()
         self.metadata.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.metadata.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.metadata.setWordWrap(False)
+        self.metadata.verticalHeader().setDefaultSectionSize(22)
+        for i, width in enumerate((112, 84, 42)):
+            self.metadata.setColumnWidth(i, width)
         self.metadata.horizontalHeader().setStretchLastSection(True)
         self.sketch = PolarSketch()
         self.tabs = QTabWidget()
@@ -234,9 +237,7 @@ class LoadSeries(QWidget):
         self._mark(self.material, "material", "material" in missing, series)
         index = self.detector.findData(self._preset) if self._preset else 0
         self.detector.setCurrentIndex(max(index, 0))
-        self.detector.setItemText(
-            0, detector.name or AS_IN_FILES if detector.segments else "unknown: please choose"
-        )
+        self.detector.setItemText(0, detector.name or AS_IN_FILES if detector.segments else "please choose")
         self._mark(self.detector, "detector.segments", "detector.segments" in missing, series)
 
     @staticmethod
@@ -343,7 +344,8 @@ def _materials() -> tuple[str, ...]:
     return material_names()
 
 
-def _presets() -> tuple[str, ...]:
-    from napari_sem4d.acquisition.presets import preset_names
+def _presets() -> tuple[tuple[str, str], ...]:
+    """Names and titles of the detector presets."""
+    from napari_sem4d.acquisition.presets import preset, preset_names
 
-    return tuple(preset_names())
+    return tuple((name, f"{preset(name).title}. {preset(name).note}") for name in preset_names())

@@ -76,7 +76,7 @@ class PolarSketch(QWidget):
             box = QRectF(at.x() - 20, at.y() - 8, 40, 16)
             painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), f"{azimuth}°")
         painter.setPen(ink)
-        painter.drawText(4, self.height() - 4, f"polar angle to {widest:g}°")
+        painter.drawText(4, self.height() - 4, f"polar angle to {widest:.3g}°")
         painter.end()
 
     def _paint_segment(

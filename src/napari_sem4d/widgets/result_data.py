@@ -200,6 +200,10 @@ class RunningResult(ResultData):
 
     _reader: _StoreReader
 
+    def already_done(self, frames: set[int]) -> None:
+        """Frames that an earlier, interrupted run has left in the store."""
+        self._reader.done |= frames
+
     def frame_done(self, frame: int, height: np.ndarray, std: np.ndarray, relative_yield: np.ndarray) -> None:
         """Take in a finished frame (nm, nm, dimensionless; each of shape (Y, X)), already in the store."""
         self._reader.done.add(frame)

@@ -35,6 +35,7 @@ class ResultView:
         self.viewer = unwrap(viewer)
         self.data = data
         self.shown = True
+        self.closed_down = False
         found = data.value_range()
         self._range: Range = found or ((0.0, 1.0), (0.0, 1.0))
         self._range_known = found is not None
@@ -235,6 +236,9 @@ class ResultView:
 
     def close(self) -> None:
         """Let go of the viewer; the layers that are left stay as they are."""
+        if self.closed_down:
+            return
+        self.closed_down = True
         self._timer.stop()
         self.shown = False
         self.viewer.dims.events.current_step.disconnect(self._on_step)

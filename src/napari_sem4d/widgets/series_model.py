@@ -46,7 +46,7 @@ def metadata_rows(series: SemSeries) -> list[MetadataRow]:
 
     def row(path: str, label: str, value: Any, unit: str = "") -> MetadataRow:
         known = value is not None and value != ""
-        text = f"{value:g}" if isinstance(value, float) else str(value)
+        text = f"{value:.5g}" if isinstance(value, float) else str(value)
         origin = series.origins.get(path, "")
         return MetadataRow(path, label, text if known else UNKNOWN, unit if known else "", origin, path in missing)
 
@@ -68,12 +68,12 @@ def metadata_rows(series: SemSeries) -> list[MetadataRow]:
         row("frames", "frames", series.frames),
         row("time", "time between frames", spacing, "s"),
         row("shape", "image", f"{columns} × {rows}", "pixels"),
-        row("beam.tilt_deg", "stage tilt", float(beam.tilt_deg), "°"),
-        row("beam.scan_rotation_deg", "scan rotation", float(beam.scan_rotation_deg), "°"),
+        row("beam.tilt_deg", "stage tilt", round(float(beam.tilt_deg), 3), "°"),
+        row("beam.scan_rotation_deg", "scan rotation", round(float(beam.scan_rotation_deg), 3), "°"),
         row("beam.probe_nm", "probe size", beam.probe_nm, "nm"),
         row("beam.current_na", "probe current", beam.current_na, "nA"),
         row("beam.dwell_us", "dwell time", beam.dwell_us, "µs"),
-        row("saturation", "saturation", series.saturation, "signal units"),
+        row("saturation", "saturation", series.saturation, "signal"),
     ]
 
 
@@ -185,5 +185,7 @@ def thumbnail(series: SemSeries, frame: int, segment: int, side: int = 64) -> np
     from napari_sem4d.widgets.shading import sem_texture
 
     step = max(1, -(-max(series.shape) // side))
-    image = series.signal.isel(time=frame, segment=segment)[::step, ::step].values
-    return np.ascontiguousarray(sem_texture(image))
+    image = np.asarray(series.signal.isel(time=frame, segment=segment).values, dtype=np.float32)
+    rows, cols = (n // step * step for n in image.shape)
+    small = image[:rows, :cols].reshape(rows // step, step, cols // step, step).mean(axis=(1, 3))
+    return np.ascontiguousarray(sem_texture(small))
