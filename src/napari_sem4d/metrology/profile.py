@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sem4d.errors import InputError
+from napari_sem4d.metrology.intervals import Interval, linear_interval
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
 
 # A sample that is averaged over the width counts when at least this part of the width is valid.
@@ -72,12 +73,16 @@ class Profile:
 
 @dataclass(frozen=True)
 class CursorReading:
-    """What two cursors on a profile say: nm, degrees; ``std`` of the height difference in nm or None."""
+    """What two cursors on a profile say: nm, degrees.
+
+    ``height_difference_std`` (nm) and ``interval`` (95 % of the difference, nm) are None without draws.
+    """
 
     distance_nm: float
     height_difference_nm: float
     angle_deg: float
     height_difference_std: float | None
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -261,12 +266,12 @@ def read_cursors(profile: Profile, first_nm: float, second_nm: float) -> CursorR
     where = np.clip([first_nm, second_nm], 0.0, profile.length_nm)
     low, high = (float(v) for v in _read(profile.distance_nm, profile.height_nm, where))
     distance = float(where[1] - where[0])
-    std = None
+    interval = None
     if profile.draws is not None and profile.draws.shape[0] > 1:
         ends = _read(profile.distance_nm, profile.draws, where)
-        std = float((ends[:, 1] - ends[:, 0]).std(ddof=1))
+        interval = linear_interval(high - low, ends[:, 1] - ends[:, 0])
     angle = float(np.degrees(np.arctan2(high - low, abs(distance)))) if distance else float("nan")
-    return CursorReading(abs(distance), high - low, angle, std)
+    return CursorReading(abs(distance), high - low, angle, interval.std if interval else None, interval)
 
 
 @dataclass(frozen=True)
