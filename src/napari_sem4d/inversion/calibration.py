@@ -81,7 +81,7 @@ class Calibration(StrictModel):
     )
     common_rotation_deg: float | None = Field(
         None,
-        description="Azimuth of the middle of the first segment in the column's frame, degrees; None: not measured",
+        description="Azimuth of the first segment's middle in the column's frame, degrees; None: not measured",
     )
     chirality: Literal[-1, 0, 1] | None = Field(
         None,
@@ -142,8 +142,8 @@ class Calibration(StrictModel):
         """
         if self.scale_uncertainty is None:
             raise InputError(
-                f"a calibration on a {self.reference} reference fixes no height scale, so no uncertainty in nm can "
-                "be given; calibrate on a Vickers imprint"
+                f"a calibration on a {self.reference} reference fixes no height scale, so no uncertainty in nm "
+                "can be given; calibrate on a Vickers imprint"
             )
         return np.abs(height) * self.scale_uncertainty
 
@@ -165,8 +165,8 @@ class Calibration(StrictModel):
             )
         if abs(energy / self.energy_kev - 1) > _ENERGY_TOLERANCE:
             raise InputError(
-                f"calibration {self.id} was made at {self.energy_kev:g} keV, these images at {energy:g} keV; calibrate "
-                "on a reference that was imaged at the same energy"
+                f"calibration {self.id} was made at {self.energy_kev:g} keV, these images at {energy:g} keV; "
+                "calibrate on a reference that was imaged at the same energy"
             )
         names, own = instrument.segment_names, tuple(s.name for s in self.segments)
         if names and len(names) != len(own):
@@ -218,9 +218,7 @@ class Calibration(StrictModel):
         except OSError as error:
             raise InputError(f"the calibration {path} cannot be read: {error.strerror or error}") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"{path} is not a YAML file, so no calibration can be read from it: {error}"
-            ) from error
+            raise InputError(f"{path} is no YAML file, so no calibration can be read from it: {error}") from error
         if not isinstance(content, dict):
             raise InputError(f"{path} holds no calibration; choose a file that 'sem4d calibrate' has written")
         try:

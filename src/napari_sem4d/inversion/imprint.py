@@ -62,7 +62,7 @@ class ImprintOutline:
         return self.rotation_rad + np.pi / 4 + np.pi / 2 * np.arange(4)
 
     def local(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (pixels) of every pixel along the first half diagonal and 90 degrees counter-clockwise of it."""
+        """Coordinates (pixels) along the first half diagonal and 90 degrees counter-clockwise of it."""
         rows, cols = np.indices(shape, dtype=np.float64)
         right, up = cols - self.col, self.row - rows
         cos, sin = np.cos(self.rotation_rad), np.sin(self.rotation_rad)
@@ -170,7 +170,7 @@ def _downsample(signals: np.ndarray, step: int) -> np.ndarray:
 
 def _standardise(images: np.ndarray) -> np.ndarray:
     """Subtract a robust plane from each image and divide by the robust spread of what is left."""
-    k, y, x = images.shape
+    _, y, x = images.shape
     rows, cols = np.indices((y, x))
     design = np.stack([np.ones(y * x), rows.ravel() / y - 0.5, cols.ravel() / x - 0.5], axis=1)
     out = np.empty_like(images, dtype=np.float64)
@@ -244,8 +244,8 @@ def _fit(images: np.ndarray, start: np.ndarray, half: float) -> ImprintOutline |
     low_r, high_r = max(0, int(start[0] - reach)), min(y, int(start[0] + reach) + 1)
     low_c, high_c = max(0, int(start[1] - reach)), min(x, int(start[1] + reach) + 1)
     window = images[:, low_r:high_r, low_c:high_c]
-    rows, cols = np.meshgrid(np.arange(low_r, high_r), np.arange(low_c, high_c), indexing="ij")
-    rows, cols = rows.ravel().astype(float), cols.ravel().astype(float)
+    grid = np.mgrid[low_r:high_r, low_c:high_c].astype(np.float64)
+    rows, cols = grid[0].ravel(), grid[1].ravel()
     data = window.reshape(k, -1).T
     if data.shape[0] < 100:
         return None

@@ -57,7 +57,7 @@ class ImprintProblem:
     offset_std: float = 0.5
     face_yield_std: float = 0.03
     model_error: float = 0.01
-    used: tuple[bool, bool, bool, bool, bool] = (True, True, True, True, True)
+    used: tuple[bool, ...] = (True,) * 5
 
     @property
     def flat(self) -> np.ndarray:

@@ -15,22 +15,18 @@ _YIELD_STD = 0.03
 _STEP = 1e-4
 
 
-def leave_one_face_out(
-    problem: ImprintProblem, names: tuple[str, ...], whole: ImprintFit | None = None
-) -> tuple[LeftOutFace, ...]:
+def leave_one_face_out(problem: ImprintProblem, names: tuple[str, ...]) -> tuple[LeftOutFace, ...]:
     """Leave each face out of the calibration in turn and measure it with the calibrated model.
 
     The known normal of the left-out face follows from the inclination, its azimuth in the image and the axis
-    tilt of the remaining fit; nothing of its signals enters the calibration. Its slopes are solved with the relative yield
-    that the other faces gave.
+    tilt of the remaining fit; nothing of its signals enters the calibration. Its slopes are solved with the
+    relative yield that the other faces gave.
 
     Parameters
     ----------
     problem : ImprintProblem
     names : tuple of str
         Of the faces.
-    whole : ImprintFit, optional
-        Fit to all faces: only its arrangement of the segments is compared (a left-out face must not flip it).
     """
     out = []
     for face in range(4):

@@ -148,7 +148,7 @@ def calibrate_vickers(
     problem = make_problem(data, nominal, settings, model)
     fit = fit_imprint(problem)
     check_amplification(fit)
-    left_out = leave_one_face_out(problem, FACE_NAMES, fit)
+    left_out = leave_one_face_out(problem, FACE_NAMES)
     scale = float(
         np.hypot(
             slope_scale_uncertainty(problem, fit),
@@ -253,8 +253,8 @@ def check_amplification(fit: ImprintFit) -> None:
     if correlation[worst] > _HIGH_CORRELATION:
         raise SettingsError(
             f"the z amplification cannot be told from '{fit.names[worst]}' on this imprint (correlation "
-            f"{fit.correlation[row, worst]:.3f}, limit {_HIGH_CORRELATION}); keep it at 1, or give gains and offsets "
-            "from a flat and a dark reference and fix them"
+            f"{fit.correlation[row, worst]:.3f}, limit {_HIGH_CORRELATION}); keep it at 1, or give gains and "
+            "offsets from a flat and a dark reference and fix them"
         )
 
 
@@ -273,8 +273,8 @@ def _warnings(data: ImprintData, fit: ImprintFit, series: SemSeries) -> tuple[st
     clipped = data.means.clipped
     for r, k in np.argwhere(clipped > _MUCH_CLIPPED):
         out.append(
-            f"{FACE_NAMES[r]} of segment {series.segment_names[k]} is saturated in {clipped[r, k]:.0%} of its pixels; "
-            "its mean was estimated from the others, but a record with less contrast is better"
+            f"{FACE_NAMES[r]} of segment {series.segment_names[k]} is saturated in {clipped[r, k]:.0%} of its "
+            "pixels; its mean was estimated from the others, but a record with less contrast is better"
         )
     if fit.order_changed and series.instrument.detector.segments:
         out.append(
