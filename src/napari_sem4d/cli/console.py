@@ -68,6 +68,14 @@ def told(command: Command) -> Command:
         except OSError as error:
             _say(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
             raise typer.Exit(INPUT_AT_FAULT) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            _say(
+                f"{type(error).__name__}: {error}. This is a fault of the program: please report it, with what "
+                "the same command prints after SEM4D_TRACEBACK=1 is set in the environment."
+            )
+            raise typer.Exit(INPUT_AT_FAULT) from error
 
     return wrapper  # type: ignore[return-value]
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from napari_sem4d import __version__
-from napari_sem4d.cli.console import EXIT_CODES, Json, answer, note, told
+from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
+from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
+from napari_sem4d.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from napari_sem4d.acquisition.series import SemSeries
 
 app = typer.Typer(
     name="sem4d",
@@ -34,6 +39,115 @@ def main(
     ] = False,
 ) -> None:
     """See ``sem4d COMMAND --help`` for each command."""
+
+
+@app.command(epilog=EXIT_CODES)
+@told
+def info(
+    inputs: Inputs, settings: SettingsFile = None, set_: Set = None, detector: Preset = None, json: Json = False
+) -> None:
+    """Say what is known about images or a result, where it came from, and what is missing."""
+    from napari_sem4d import api
+    from napari_sem4d.cli import info as words
+
+    if words.is_result(inputs):
+        path = Path(inputs[0])
+        answer(words.describe_result(path, api.open_result(path)), json, words.result_text)
+        return
+    series = api.open_series(inputs, read_settings(settings, set_, detector))
+    answer(words.describe_series(series), json, words.series_text)
+
+
+@app.command(epilog=EXIT_CODES)
+@told
+def reconstruct(
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(metavar="RESULT.zarr", help="Result to make; nothing is overwritten.")],
+    settings: SettingsFile = None,
+    set_: Set = None,
+    detector: Preset = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="CAL.yaml", help="Calibration; without one heights are relative.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="Forward engine, goes before the settings.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the frames that RESULT.zarr lacks.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    json: Json = False,
+) -> None:
+    """Turn segment images into heights, frame by frame; finished frames are kept whatever happens."""
+    from napari_sem4d import api
+    from napari_sem4d.cli.running import follow
+
+    chosen = read_settings(settings, [*(set_ or []), *([f"engine={engine}"] if engine else [])], detector)
+    reference = api.load_calibration(calibration) if calibration is not None else None
+    series = _known(api.open_series(inputs, chosen))
+    result = follow(
+        lambda cancel: api.reconstruct_steps(
+            series, out, settings=chosen, calibration=reference, resume=resume, cancel=cancel
+        ),
+        quiet,
+    )
+    if result["error"] is None or json:
+        answer(result, json, _reconstruct_text)
+    if result["error"]:
+        note(f"sem4d: {result['error']}")
+        raise typer.Exit(INPUT_AT_FAULT)
+    if result["cancelled"]:
+        raise typer.Exit(CANCELLED)
+
+
+def _known(series: SemSeries, need_pixel: bool = True) -> SemSeries:
+    missing = [key for key in series.missing() if need_pixel or key != "pixel_nm"]
+    if missing:
+        raise SettingsError(
+            f"{', '.join(missing)}: no file says it. Give it with --set KEY=VALUE (the segments also "
+            "with --detector), in --settings, or in an acquisition.yaml beside the images"
+        )
+    return series
+
+
+def _reconstruct_text(data: dict[str, Any]) -> str:
+    failed = f", {len(data['frames_failed'])} could not be used" if data["frames_failed"] else ""
+    ending = " Cancelled: --resume goes on from there." if data["cancelled"] else ""
+    return f"{data['path']}: {data['frames_done']} frames done in {data['seconds']:.1f} s{failed}.{ending}"
+
+
+@app.command(epilog=EXIT_CODES)
+@told
+def calibrate(
+    inputs: Inputs,
+    reference: Annotated[str, typer.Option(metavar="flat|vickers", help="What was imaged.")],
+    out: Annotated[Path, typer.Option(metavar="CAL.yaml", help="Calibration to write; nothing is overwritten.")],
+    settings: SettingsFile = None,
+    set_: Set = None,
+    detector: Preset = None,
+    frame: Annotated[int, typer.Option(min=0, help="Frame to use, counted from 0.")] = 0,
+    region: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(metavar="ROW COLUMN ROWS COLUMNS", help="Area to use, pixels; the whole image without it."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find gains, offsets, azimuths from a reference, with uncertainty, correlations and residual."""
+    from napari_sem4d import api
+    from napari_sem4d.inversion.calibration import describe
+
+    if reference not in ("flat", "vickers"):
+        raise SettingsError(f"--reference {reference}: the references are flat and vickers")
+    if out.exists():
+        raise StoreError(f"{out} exists already; choose another --out, or remove it first")
+    chosen = read_settings(settings, set_, detector)
+    series = _known(api.open_series(inputs, chosen), need_pixel=reference != "flat")
+    if frame >= series.frames:
+        raise SettingsError(f"--frame {frame}: the series has {series.frames} frames, counted from 0")
+    kind: Literal["flat", "vickers"] = "flat" if reference == "flat" else "vickers"
+    found = api.calibrate(series, kind, settings=chosen, frame=frame, region=region)
+    found.save(out)
+    answer(
+        {"path": str(out), **found.model_dump(mode="json")}, json, lambda _: f"{describe(found)}\nsaved as {out}"
+    )
 
 
 @app.command(epilog=EXIT_CODES)
