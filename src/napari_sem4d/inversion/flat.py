@@ -36,8 +36,7 @@ def calibrate_flat(
     frame : int
         Frame that shows the flat.
     region : tuple of int, optional
-        First row, last row, first column, last column (the last ones excluded) of the flat area; the whole
-        frame by default.
+        First row, first column, rows and columns of the flat area; the whole frame by default.
     model : RegionModel, optional
         Forward model; the plain local law by default.
 
@@ -56,8 +55,8 @@ def calibrate_flat(
         )
     model = model or PlanarRegions(find_material(name), energy)
     segments = segments_in_image(series.instrument)
-    top, bottom, left, right = region or (0, series.signal.sizes["y"], 0, series.signal.sizes["x"])
-    part = series.signal[frame, :, top:bottom, left:right]
+    top, left, rows, columns = region or (0, 0, series.signal.sizes["y"], series.signal.sizes["x"])
+    part = series.signal[frame, :, top : top + rows, left : left + columns]
     signals = np.asarray(part.values, dtype=np.float64)
     if min(signals.shape[1:]) < 8:
         raise InputError(

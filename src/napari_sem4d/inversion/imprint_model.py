@@ -54,11 +54,22 @@ class PlanarRegions:
 
     def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
         """Responses of planes; see :class:`RegionModel`."""
-        columns = []
-        for segment in segments:
-            law = self._law or AnalyticLaw.of(self._material, self._energy_kev, segment.threshold_kev)
-            columns.append(planar_response(law, segment, slopes[:, 0], slopes[:, 1]))
-        return np.stack(columns, axis=1)
+        out = np.empty((len(slopes), len(segments)))
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for k, s in enumerate(segments):
+            # The width is rounded so that turning a segment never changes the number of quadrature nodes.
+            alike.setdefault((s.polar_deg, round(s.azimuth_width_deg, 6), s.threshold_kev), []).append(k)
+        for (_, width, threshold), members in alike.items():
+            # One quadrature for all segments of a shape: the slopes turn instead of the segment.
+            turn = np.radians([segments[k].azimuth_centre_deg for k in members])[:, None]
+            along = slopes[:, 0] * np.cos(turn) + slopes[:, 1] * np.sin(turn)
+            across = slopes[:, 1] * np.cos(turn) - slopes[:, 0] * np.sin(turn)
+            half = 0.5 * float(width)  # type: ignore[arg-type]
+            segment = segments[members[0]].model_copy(update={"azimuth_deg": (-half, half)})
+            law = self._law or AnalyticLaw.of(self._material, self._energy_kev, float(threshold))  # type: ignore[arg-type]
+            response = planar_response(law, segment, along.ravel(), across.ravel())
+            out[:, members] = response.reshape(along.shape).T
+        return out
 
 
 class EngineRegions:

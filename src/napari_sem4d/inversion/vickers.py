@@ -95,10 +95,10 @@ def measure_regions(
     saturation : float, optional
         Signal at and above which a pixel is saturated.
     region : tuple of int, optional
-        First row, last row, first column, last column (the last ones excluded) to search in.
+        First row, first column, rows and columns of the area to search in.
     """
-    top, bottom, left, right = region or (0, signals.shape[1], 0, signals.shape[2])
-    part = signals[:, top:bottom, left:right]
+    top, left, rows, columns = region or (0, 0, *signals.shape[1:])
+    part = signals[:, top : top + rows, left : left + columns]
     found = find_imprint(part)
     shape = part.shape[1:]
     flat = found.flat_mask(shape)
@@ -128,7 +128,7 @@ def calibrate_vickers(
     frame : int
         Frame that shows the imprint.
     region : tuple of int, optional
-        First row, last row, first column, last column to search in.
+        First row, first column, rows and columns of the area to search in.
     model : RegionModel, optional
         Forward model; the plain local law by default.
 
