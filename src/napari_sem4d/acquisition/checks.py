@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_sem4d.acquisition.readers.header import FrameHeader
+from napari_sem4d.acquisition.readers.values import is_combination
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import InputError
 
@@ -81,6 +82,17 @@ def single_image(signal: str | None) -> str:
     return (
         f"There is one image per frame: no height can be had from it. {reason}. Record at least {MIN_SEGMENTS} "
         "segments of a backscattered-electron detector in one scan."
+    )
+
+
+def combined_segments(names: Sequence[str]) -> str | None:
+    """Sentence about segments whose names are those of sums or differences, None where there are none."""
+    combined = [name for name in names if is_combination(name)]
+    if not combined:
+        return None
+    return (
+        f"The images {', '.join(combined)} are sums or differences of segments, not segments: the equations of "
+        "the detector do not hold for them. Export every segment (A, B, C, ... or Q1 to Q4) for itself."
     )
 
 
@@ -281,14 +293,13 @@ def check_series(series: SemSeries, frame: int | None = None) -> tuple[str, ...]
     if frame is None:
         frame = next((i for i in range(series.frames) if i not in series.faults), 0)
     pixels = np.asarray(series.signal[frame].values)
+    combined = combined_segments(series.segment_names)
+    if combined is not None:
+        texts.append(combined)
     texts += [f"Frame {frame}: {text}" for text in check_frame(pixels, series.segment_names, series.saturation)]
-    need = memory_estimate_bytes(series)
-    if need > _HUGE_BYTES:
-        y, x = series.shape
-        texts.append(
-            f"The images are huge ({y} x {x} pixels, {len(series.segment_names)} segments): a reconstruction "
-            f"needs about {need / 2**30:.1f} GiB of memory. Crop or bin the images if this computer has less."
-        )
+    memory = memory_warning(series)
+    if memory is not None:
+        texts.append(memory)
     return tuple(texts)
 
 
@@ -298,11 +309,14 @@ def require_segments(series: SemSeries) -> None:
     Raises
     ------
     InputError
-        With fewer than 3 segments; why is said.
+        With fewer than 3 segments, or with sums and differences of segments; why is said.
     """
     count = len(series.segment_names)
     if count == 1:
         raise InputError(single_image(None))
+    combined = combined_segments(series.segment_names)
+    if combined is not None:
+        raise InputError(combined)
     if count < MIN_SEGMENTS:
         raise InputError(
             f"The series has {count} segments ({', '.join(series.segment_names)}): two slopes and the yield are "
@@ -319,3 +333,15 @@ def memory_estimate_bytes(series: SemSeries) -> int:
     """
     y, x = series.shape
     return y * x * (len(series.segment_names) * _BYTES_PER_SIGNAL + _BYTES_PER_PIXEL)
+
+
+def memory_warning(series: SemSeries) -> str | None:
+    """Sentence about the memory that a reconstruction needs, None while it is of no concern."""
+    need = memory_estimate_bytes(series)
+    if need <= _HUGE_BYTES:
+        return None
+    y, x = series.shape
+    return (
+        f"The images are huge ({y} x {x} pixels, {len(series.segment_names)} segments): a reconstruction needs "
+        f"about {need / 2**30:.1f} GiB of memory. Crop or bin the images if this computer has less."
+    )

@@ -256,7 +256,7 @@ def _segment_column(
     if any(len(planes) > 1 for planes in by_file.values()):
         return None
     single = table.columns[0] if len(table.columns) == 1 else None
-    if single is not None and all(number_of(v) is None for v in table.values(single)):
+    if single is not None and any(number_of(v) is None for v in table.values(single)):
         return single
     if single is not None and len(files) == len(expected):
         return single

@@ -18,5 +18,6 @@ class Collected:
     def put(self, name: str, value: Any, place: str) -> None:
         """Keep a value with its place, unless it is None or the name has one already."""
         if value is not None and name not in self.values:
-            self.values[name] = value
+            # Ten digits: no vendor writes more, and unit conversion shall not show as 65.10419999999999.
+            self.values[name] = float(f"{value:.10g}") + 0.0 if isinstance(value, float) else value
             self.origins[name] = f"{self.vendor} {place}"

@@ -11,15 +11,12 @@ from typing import Any
 import tifffile
 
 from napari_sem4d.acquisition.readers.collected import Collected
-from napari_sem4d.acquisition.readers.values import date_and_time, number, positive
+from napari_sem4d.acquisition.readers.values import date_and_time, is_combination, number, positive
 
 NAME = "Thermo"
 _TAGS = (34680, 34682)
 _DATES = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S")
 _SEGMENT = re.compile(r"[A-H]|[QS]?\d{1,2}", re.IGNORECASE)
-_COMBINATION = re.compile(
-    r"all|sum|custom|z.?cont(rast)?|compo.*|topo.*|[A-Z0-9]{1,2}(\s*[+-]\s*[A-Z0-9]{1,2})+", re.IGNORECASE
-)
 
 
 def matches(tiff: tifffile.TiffFile) -> bool:
@@ -67,7 +64,7 @@ def describe(tiff: tifffile.TiffFile, path: Path, shape: tuple[int, int]) -> Col
     take("brightness", detector, "Brightness", number)
     if _SEGMENT.fullmatch(mode):
         found.put("segment", mode.upper(), "Detectors.Mode")
-    elif _COMBINATION.fullmatch(mode):
+    elif is_combination(mode):
         found.put("combination", mode, "Detectors.Mode")
     for signal, place in (
         (mode.upper(), "Detectors.Mode"),

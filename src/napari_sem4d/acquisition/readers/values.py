@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,16 @@ _LENGTH_NM = {
     "m": 1e9, "inch": 2.54e7,
 }  # fmt: skip
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+_COMBINATION = re.compile(
+    r"all|sum|custom|z.?cont(rast)?|compo.*|topo.*|shadow.*|[A-Z0-9]{1,2}(\s*[+-]\s*[A-Z0-9]{1,2})+", re.IGNORECASE
+)
+
+
+def is_combination(name: str) -> bool:
+    """Whether a detector mode or segment name stands for a sum or difference of segments: A-B, TOPO, COMPO, ..."""
+    return _COMBINATION.fullmatch(name.strip()) is not None
 
 
 def number(value: Any) -> float | None:

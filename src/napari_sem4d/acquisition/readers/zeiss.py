@@ -118,9 +118,8 @@ def _detector(found: Collected, channel: str, value: Any) -> None:
         name for name, state in states.items() if state is not False and str(state).lower() not in ("off", "0", "")
     ]
     inverted = [name for name in on if str(states[name]).lower().startswith("inv")]
-    if inverted:
-        found.put("combination", "TOPO", "dp_4qbsd_q1 to q4")
-    elif len(on) == 1:
+    formula = "".join(f"{'-' if name in inverted else '+'}{name}" for name in on).removeprefix("+")
+    if len(on) == 1 and not inverted:
         found.put("segment", on[0], "dp_4qbsd_q1 to q4")
-    elif len(on) > 1:
-        found.put("combination", "COMPO", "dp_4qbsd_q1 to q4")
+    elif on:
+        found.put("combination", f"{'TOPO' if inverted else 'COMPO'}: {formula}", "dp_4qbsd_q1 to q4")
