@@ -13,7 +13,7 @@ from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.response import ResponseTable
 from napari_sem4d.frames import slopes, slopes_adjoint
-from napari_sem4d.physics.local_law import AnalyticLaw
+from napari_sem4d.physics.local_law import law_for
 
 
 class LocalEngine:
@@ -49,7 +49,7 @@ class LocalEngine:
         self.device = torch.device(device)
         energy_kev = float(energy)
         self._table = ResponseTable(
-            segments, lambda threshold: AnalyticLaw.of(setup.material, energy_kev, threshold), dtype, device
+            segments, lambda threshold: law_for(setup.material, energy_kev, threshold), dtype, device
         )
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]

@@ -14,9 +14,8 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 _BIAS_SHARE = 0.1
 
 
-def provisional_weight(objective: Objective, state: State) -> float:
+def provisional_weight(hessian: SpectralHessian) -> float:
     """Weight at which prior and signals are equally strong for waves of about 5 pixels, nm^2."""
-    hessian = SpectralHessian.of(objective, state)
     rows, columns = hessian.height_data.shape
     index = (max(1, round(0.28 * rows)), max(1, round(0.28 * columns)))
     return float(hessian.height_data[index] / hessian.height_prior_unit[index])

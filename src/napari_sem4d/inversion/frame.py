@@ -17,6 +17,7 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
 _WEAK = 0.01
+_ROUGH_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,20 @@ def first_guess(
     engine: DifferentiableEngine,
     data: FrameData,
     settings: InversionSettings,
-    plane: torch.Tensor,
+    height: torch.Tensor,
+    mean_yield: float,
 ) -> tuple[Objective, State]:
-    """Height from linearised slopes: one preconditioned step from the mean plane (the preview).
+    """The objective and its state at the preview, from which the solver starts.
 
     Parameters
     ----------
     engine : DifferentiableEngine
     data : FrameData
     settings : InversionSettings
-    plane : torch.Tensor, shape (Y, X)
-        The plane from which to start, nm (the stage tilt; zero without one).
+    height : torch.Tensor, shape (Y, X)
+        Height of the preview, nm.
+    mean_yield : float
+        Mean relative yield of the preview (the frame's common gain).
 
     Returns
     -------
@@ -61,19 +65,15 @@ def first_guess(
     state : State
         Of that objective.
     """
-    one = torch.ones_like(plane)
     pixel_nm = engine.setup.pixel_nm
     objective = Objective(engine, data, Priors(settings.curvature_weight or 1.0, 0.0, pixel_nm))
-    state = objective.at(plane, one)
-    mean_yield = state.linearisation.information(state.active_weight)[2].mean(dtype=torch.float64)
-    weight = settings.curvature_weight or provisional_weight(objective, state)
+    state = objective.at(height, torch.full_like(height, mean_yield))
+    hessian = SpectralHessian.of(objective, state)
+    weight = settings.curvature_weight or provisional_weight(hessian)
     # The prior on yield equals the signals for waves of 2 pi yield_length_px.
-    priors = Priors(weight, float(mean_yield) * settings.yield_length_px**2, pixel_nm)
-    objective = objective.with_priors(priors)
-    state = objective.again(state)
-    gradient = objective.gradient(state)
-    change = SpectralHessian.of(objective, state).preconditioner()(-gradient[0], -gradient[1])
-    return objective, objective.at(plane + change[0], one + change[1])
+    yield_weight = float(hessian.yield_total[0, 0]) * settings.yield_length_px**2
+    objective = objective.with_priors(Priors(weight, yield_weight, pixel_nm))
+    return objective, objective.again(state)
 
 
 def solve_frame(
@@ -93,14 +93,14 @@ def solve_frame(
         Called with every accepted state; may raise to cancel.
     """
 
-    def solve(objective: Objective, state: State) -> State:
-        return minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
+    def solve(objective: Objective, state: State, tolerance: float) -> State:
+        return minimise(objective, objective.again(state), settings.max_steps, tolerance, on_step)
 
     if settings.curvature_weight is None:
         provisional = objective.priors
         weak = objective.with_priors(provisional.with_curvature_weight(_WEAK * provisional.curvature_weight))
-        state = solve(weak, state)
+        state = solve(weak, state, _ROUGH_TOLERANCE)
         weight = discrepancy_weight(weak, state)
         objective = objective.with_priors(provisional.with_curvature_weight(weight))
-    state = solve(objective, state)
+    state = solve(objective, state, settings.tolerance)
     return FrameSolution(objective, state, reduced_chi_square(objective, state))

@@ -77,3 +77,8 @@ class AnalyticLaw:
         m, t = self.mean_energy_fraction, min(self.threshold_fraction, 1.0)
         a = (2 * m - 1) / (1 - m)
         return m - t + t ** (a + 2) / (a + 2)
+
+
+def law_for(material: Material, energy_kev: float, threshold_kev: float = 0.0) -> LocalLaw:
+    """The local law that the engines use for a material, an energy (keV) and a detector threshold (keV)."""
+    return AnalyticLaw.of(material, energy_kev, threshold_kev)

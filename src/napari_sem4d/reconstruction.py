@@ -1,0 +1,480 @@
+"""A series, frame by frame, from images to a result store: a generator of small records."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sem4d import __version__
+from napari_sem4d.acquisition.instrument import Instrument
+from napari_sem4d.acquisition.series import SemSeries
+from napari_sem4d.errors import Cancelled, InputError, Sem4dError, SettingsError
+from napari_sem4d.records import Failed, Finished, FrameDone, FrameFailed, Notice, Preview, Progress, Record
+from napari_sem4d.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_sem4d.acquisition.noise import NoiseModel
+    from napari_sem4d.forward.engine import DifferentiableEngine
+    from napari_sem4d.inversion.calibration import Calibration
+    from napari_sem4d.inversion.frame import FrameSolution
+    from napari_sem4d.inversion.prepare import PreparedFrame
+    from napari_sem4d.io.store import ResultStore
+    from napari_sem4d.physics.materials import Material
+
+_STEEP_DEG = 60.0
+_OUTSIDE_DEG = 75.0
+# Share of a frame's time at which its preview is there.
+_PREVIEW_SHARE = 0.15
+_ASK = {
+    "pixel_nm": "the pixel size (pixel_nm, nm)",
+    "beam.energy_kev": "the beam energy (beam.energy_kev, keV)",
+    "material": "the material (material, a name or a formula)",
+    "detector.segments": "the detector's segments (detector, a preset or your own)",
+}
+
+
+def require_known(series: SemSeries) -> None:
+    """Refuse a series that lacks what a reconstruction needs.
+
+    Raises
+    ------
+    SettingsError
+        Naming everything that is missing.
+    """
+    missing = series.missing()
+    if missing:
+        wanted = "; ".join(_ASK[name] for name in missing)
+        raise SettingsError(
+            f"the files do not say everything that is needed: give {wanted}, in the Load series widget, in "
+            "acquisition.yaml beside the images, or in the settings"
+        )
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device for a name of the settings ("auto", "cpu", "cuda", "mps").
+
+    Raises
+    ------
+    SettingsError
+        If that device is not there.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there[name]:
+        raise SettingsError(f"device '{name}' is not available on this computer; use device: auto or cpu")
+    return torch.device(name)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is the same for every frame of a run."""
+
+    series: SemSeries
+    settings: Settings
+    calibration: Calibration | None
+    engine: DifferentiableEngine
+    noise: NoiseModel
+    device: torch.device
+
+    @property
+    def instrument(self) -> Instrument:
+        """Instrument with the gains that the run uses."""
+        return self.engine.setup.instrument
+
+    @property
+    def material(self) -> Material:
+        """The reference material."""
+        return self.engine.setup.material
+
+    @property
+    def pixel_nm(self) -> float:
+        """Edge of a pixel, nm."""
+        return self.engine.setup.pixel_nm
+
+    @property
+    def remove_plane(self) -> bool:
+        """Without a calibration the segments' gains are free, and the mean plane with them."""
+        return self.calibration is None
+
+    @property
+    def scale_status(self) -> str:
+        """Whether a reference has fixed the scale of the heights."""
+        fixed = self.calibration is not None and self.calibration.fixes_height_scale
+        return "calibrated" if fixed else "relative"
+
+
+def read_frame(series: SemSeries, frame: int) -> np.ndarray:
+    """Pixels of one frame, shape (K, Y, X), float32.
+
+    Raises
+    ------
+    InputError
+        If the frame was flagged as unusable, or holds no finite value.
+    """
+    if frame in series.faults:
+        raise InputError(series.faults[frame])
+    pixels = np.asarray(series.signal.isel(time=frame).values, dtype=np.float32)
+    if not np.isfinite(pixels).any(axis=(1, 2)).all():
+        raise InputError(f"frame {frame} cannot be read: a segment holds no value")
+    return pixels
+
+
+def run_instrument(
+    series: SemSeries, calibration: Calibration | None, pixels: np.ndarray
+) -> tuple[Instrument, Material]:
+    """Instrument with gains from the calibration or else from the images, and the reference material."""
+    from napari_sem4d.acquisition.checks import require_segments
+    from napari_sem4d.inversion.prepare import nominal_gains
+    from napari_sem4d.physics.materials import material
+
+    require_known(series)
+    require_segments(series)
+    reference = material(str(series.material))
+    if calibration is not None:
+        return calibration.apply(series.instrument), reference
+    return nominal_gains(series.instrument, reference, pixels), reference
+
+
+def prepare(series: SemSeries, settings: Settings, calibration: Calibration | None, frame: int) -> Setup:
+    """Gains, noise and engine, from the calibration or from one frame (the reference frame of the run)."""
+    from napari_sem4d.acquisition.noise import estimate_noise
+    from napari_sem4d.forward.engine import ForwardSetup
+    from napari_sem4d.forward.registry import make_engine
+
+    device = choose_device(settings.device)
+    pixels = read_frame(series, frame)
+    instrument, reference = run_instrument(series, calibration, pixels)
+    noise = estimate_noise(pixels, saturation=series.saturation)
+    engine = make_engine(
+        settings.engine, ForwardSetup(instrument, reference, float(series.pixel_nm or 0.0)), device=device
+    )
+    return Setup(series, settings, calibration, engine, noise, device)
+
+
+def stage_plane(setup: Setup) -> np.ndarray:
+    """The plane of the stage tilt, nm, shape (Y, 1): the top edge is nearer to the pole piece for tilt > 0."""
+    rows = setup.series.shape[0]
+    rise = np.tan(np.radians(setup.instrument.beam.tilt_deg)) * setup.pixel_nm
+    return np.asarray(rise * ((rows - 1) / 2 - np.arange(rows)))[:, None].astype(np.float32)
+
+
+def reconstruct_steps(
+    series: SemSeries,
+    out: Path,
+    settings: Settings | None = None,
+    calibration: Calibration | None = None,
+    resume: bool = False,
+    cancel: threading.Event | None = None,
+) -> Iterator[Record]:
+    """Reconstruct a series into a result store, reporting on the way; errors come as records.
+
+    Every finished frame is in the store before its record is given out; a killed or cancelled run keeps it.
+    The memory that is needed does not depend on the number of frames.
+
+    Parameters
+    ----------
+    series : SemSeries
+    out : Path
+        Result store to make (or to go on with).
+    settings : Settings, optional
+        How to reconstruct; acquisition values in it have been applied when the series was opened.
+    calibration : Calibration, optional
+        Without one heights are relative.
+    resume : bool
+        Go on with the store at ``out``, which must come from the same images, settings and calibration.
+    cancel : threading.Event, optional
+        Set it to end the run after the step in hand.
+
+    Yields
+    ------
+    Record
+        The last one is ``Finished`` or ``Failed``.
+    """
+    out = Path(out)
+    try:
+        yield from _run(series, out, settings or Settings(), calibration, resume, cancel or threading.Event())
+    except Cancelled:
+        yield Finished(out, cancelled=True)
+    except Sem4dError as error:
+        yield Failed(str(error), out if out.exists() else None)
+    except MemoryError:
+        yield Failed(
+            "the memory of this computer does not suffice for these images; crop or bin them, or close programs",
+            out if out.exists() else None,
+        )
+
+
+def _run(
+    series: SemSeries,
+    out: Path,
+    settings: Settings,
+    calibration: Calibration | None,
+    resume: bool,
+    cancel: threading.Event,
+) -> Iterator[Record]:
+    usable = [t for t in range(series.frames) if t not in series.faults]
+    if not usable:
+        raise InputError(f"no frame can be used; the first: {next(iter(series.faults.values()), 'no images')}")
+    yield Progress(0.0, "reading the first frame", usable[0], series.frames)
+    first = _first_readable(series, usable)
+    setup = prepare(series, settings, calibration, first)
+    store = _open_store(setup, out, resume)
+    settings = _frozen_settings(store, settings)
+    for warning in (*series.warnings, *_calibration_notes(calibration)):
+        store.add_warning(warning)
+        yield Notice(warning)
+    pending = store.pending()
+    clock = _Clock(len(pending))
+    for done, frame in enumerate(pending):
+        _check(cancel)
+        yield clock.progress(done, frame, series.frames, "reading")
+        try:
+            for record in _frame(setup, settings, store, frame, cancel):
+                if isinstance(record, FrameDone):
+                    settings = _frozen_settings(store, settings)
+                yield record
+                if isinstance(record, Preview):
+                    yield clock.progress(done + _PREVIEW_SHARE, frame, series.frames, "solving")
+        except InputError as error:
+            store.mark_failed(frame, str(error))
+            yield FrameFailed(frame, str(error))
+    yield Progress(1.0, "done", None, series.frames, 0.0)
+    yield Finished(out, warnings=tuple(json.loads(str(store.attrs.get("warnings") or "[]"))))
+
+
+def _frame(
+    setup: Setup, settings: Settings, store: ResultStore, frame: int, cancel: threading.Event
+) -> Iterator[Record]:
+    import torch
+
+    from napari_sem4d.inversion.frame import first_guess, solve_frame
+    from napari_sem4d.inversion.gauge import to_datum
+    from napari_sem4d.inversion.height_error import height_std, noise_colour
+    from napari_sem4d.inversion.prepare import prepare_frame
+    from napari_sem4d.inversion.preview import linear_preview
+
+    pixels = read_frame(setup.series, frame)
+    preview = linear_preview(pixels, setup.instrument, setup.material, setup.pixel_nm)
+    yield Preview(frame, _on_stage(setup, preview.height))
+    _check(cancel)
+    prepared = prepare_frame(pixels, setup.noise, setup.series.saturation, device=setup.device)
+    valid = torch.as_tensor(prepared.valid, device=setup.device)
+    start = torch.as_tensor(preview.height, device=setup.device)
+    objective, guess = first_guess(setup.engine, prepared.data, settings.inversion, start, preview.mean_yield)
+    solution = solve_frame(objective, guess, settings.inversion, on_step=lambda _: _check(cancel))
+    state = solution.state
+    height = to_datum(state.height, valid, setup.remove_plane)
+    colour = noise_colour(setup.series.shape, *_correlation(setup.noise), like=height)
+    std = height_std(solution.objective, state, colour, setup.remove_plane).cpu().numpy()
+    _check(cancel)
+    if settings.inversion.draws:
+        _write_draws(setup, settings, store, frame, solution, valid, cancel)
+    if store.attrs.get("curvature_weight") is None:
+        store.set_attrs(curvature_weight=solution.objective.priors.curvature_weight)
+    on_stage = _on_stage(setup, height.cpu().numpy())
+    std = _with_scale_error(setup, std, on_stage)
+    relative_yield = state.relative_yield.cpu().numpy()
+    misfit = solution.reduced_chi_square
+    store.write_frame(
+        frame,
+        height=on_stage,
+        height_std=std,
+        relative_yield=relative_yield,
+        quality=_quality(setup, prepared, state.height),
+        misfit=misfit,
+    )
+    yield FrameDone(frame, on_stage, std, relative_yield, misfit)
+
+
+def _write_draws(
+    setup: Setup,
+    settings: Settings,
+    store: ResultStore,
+    frame: int,
+    solution: FrameSolution,
+    valid: torch.Tensor,
+    cancel: threading.Event,
+) -> None:
+    import torch
+
+    from napari_sem4d.inversion.height_error import posterior_draws
+
+    signals = solution.state.linearisation.signals.cpu().numpy()
+
+    def noise(i: int) -> torch.Tensor:
+        rng = np.random.default_rng([settings.inversion.seed, frame, i])
+        return torch.as_tensor(setup.noise.sample(rng, signals), dtype=torch.float32, device=setup.device)
+
+    draws = posterior_draws(
+        solution.objective,
+        solution.state,
+        settings.inversion.draws,
+        settings.inversion.seed + 1000 * frame,
+        noise,
+        valid,
+        setup.remove_plane,
+    )
+    for i, draw in enumerate(draws):
+        _check(cancel)
+        store.write_draw(frame, i, _on_stage(setup, draw.cpu().numpy()))
+
+
+def _with_scale_error(setup: Setup, std: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Add the calibration's uncertainty of scale, which grows with the distance from the datum."""
+    if setup.calibration is None or not setup.calibration.fixes_height_scale:
+        return std
+    return np.asarray(np.hypot(std, setup.calibration.height_std(height)))
+
+
+def _on_stage(setup: Setup, height: np.ndarray) -> np.ndarray:
+    """Heights along the normal of the tilted stage, nm: its plane is taken off where the fit kept it."""
+    tilt = setup.instrument.beam.tilt_deg
+    if tilt == 0:
+        return height
+    return np.asarray((height - (0.0 if setup.remove_plane else stage_plane(setup))) * np.cos(np.radians(tilt)))
+
+
+def _quality(setup: Setup, prepared: PreparedFrame, height: torch.Tensor) -> np.ndarray:
+    from napari_sem4d.frames import slopes
+    from napari_sem4d.io.layout import Quality
+
+    p, q = slopes(height, setup.pixel_nm)
+    tilt = np.degrees(np.arctan(np.hypot(p.cpu().numpy(), q.cpu().numpy())))
+    edge = np.ones(tilt.shape, dtype=bool)
+    edge[1:-1, 1:-1] = False
+    flags = {
+        Quality.SATURATED: prepared.saturated,
+        Quality.BAD_PIXEL: prepared.bad,
+        Quality.STEEP: tilt > _STEEP_DEG,
+        Quality.OUTSIDE_DOMAIN: tilt > _OUTSIDE_DEG,
+        Quality.EDGE: edge,
+    }
+    quality = np.zeros(tilt.shape, dtype=np.uint16)
+    for flag, where in flags.items():
+        quality[where] |= np.uint16(flag)
+    return quality
+
+
+def _open_store(setup: Setup, out: Path, resume: bool) -> ResultStore:
+    from napari_sem4d.io.hashing import describe_inputs
+    from napari_sem4d.io.store import ResultStore
+
+    series, settings = setup.series, setup.settings
+    inputs = json.dumps(describe_inputs(page.path for pages in series.sources for page in pages))
+    calibration = "" if setup.calibration is None else setup.calibration.model_dump_json()
+    stated = {"settings": _full_settings(setup).model_dump_json(), "calibration": calibration, "inputs": inputs}
+    times = series.signal["time"].values
+    if resume:
+        match = {**stated, "pixel_nm": series.pixel_nm, "times": times.tolist(), "shape": list(series.shape)}
+        return ResultStore.resume(out, match=match)
+    plane = "mean plane removed" if setup.remove_plane else "plane as calibrated"
+    tilt = settings.beam.tilt_deg or series.instrument.beam.tilt_deg
+    attrs: dict[str, object] = {
+        **stated,
+        "scale_status": setup.scale_status,
+        "datum": f"mean height of the valid pixels of each frame is zero; {plane}"
+        + (f"; heights along the normal of the stage, tilted by {tilt:g} degrees" if tilt else ""),
+        "software": f"napari-sem4d {__version__}",
+        "engine": settings.engine,
+        "device": _device_text(setup.device),
+        "seeds": json.dumps({"draws": settings.inversion.seed}),
+        "warnings": "[]",
+        "material": str(series.material),
+        "curvature_weight": settings.inversion.curvature_weight,
+        "scale_uncertainty": None if setup.calibration is None else setup.calibration.scale_uncertainty,
+    }
+    return ResultStore.create(
+        out,
+        times=times,
+        time_unit=str(series.signal.attrs.get("time_unit", "frame")),
+        shape=series.shape,
+        pixel_nm=float(series.pixel_nm or 0.0),
+        attrs=attrs,
+        draws=settings.inversion.draws,
+    )
+
+
+def _full_settings(setup: Setup) -> Settings:
+    """The settings with everything that the series knew: what a second run needs to give the same."""
+    instrument = setup.series.instrument
+    known = {
+        "beam": instrument.beam,
+        "detector": instrument.detector,
+        "material": setup.series.material,
+        "pixel_nm": setup.series.pixel_nm,
+    }
+    return setup.settings.model_copy(update=known)
+
+
+def _frozen_settings(store: ResultStore, settings: Settings) -> Settings:
+    """Settings with the curvature weight that an earlier frame of this store has fixed."""
+    weight = store.attrs.get("curvature_weight")
+    if settings.inversion.curvature_weight is not None or weight is None:
+        return settings
+    inversion = settings.inversion.model_copy(update={"curvature_weight": float(str(weight))})
+    return settings.model_copy(update={"inversion": inversion})
+
+
+def _calibration_notes(calibration: Calibration | None) -> tuple[str, ...]:
+    if calibration is not None:
+        return tuple(calibration.warnings)
+    return (
+        "No calibration: heights are relative. Calibrate on a reference (a flat area or a Vickers imprint) to "
+        "get nanometres with an uncertainty.",
+    )
+
+
+def _first_readable(series: SemSeries, usable: list[int]) -> int:
+    for frame in usable:
+        with contextlib.suppress(InputError):
+            read_frame(series, frame)
+            return frame
+    raise InputError("no frame of the series can be read")
+
+
+def _correlation(noise: NoiseModel) -> tuple[list[float], list[float]]:
+    return list(noise.correlation_x[1:]), list(noise.correlation_y[1:])
+
+
+def _device_text(device: torch.device) -> str:
+    import platform
+
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU ({platform.processor() or platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _check(cancel: threading.Event) -> None:
+    if cancel.is_set():
+        raise Cancelled("cancelled by the user")
+
+
+@dataclass
+class _Clock:
+    """Time left from the frames done so far."""
+
+    frames: int
+
+    def __post_init__(self) -> None:
+        self._start = time.monotonic()
+
+    def progress(self, done: float, frame: int, frames: int, what: str) -> Progress:
+        elapsed = time.monotonic() - self._start
+        left = elapsed / done * (self.frames - done) if done > 0.5 else None
+        share = done / max(self.frames, 1)
+        return Progress(share, f"frame {frame + 1} of {frames}: {what}", frame, frames, left)
