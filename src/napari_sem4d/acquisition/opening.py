@@ -287,8 +287,10 @@ def _times(
     if first.frame_interval_s is not None and frames > 1:
         known.origins["time"] = first.origins["frame_interval_s"]
         return first.frame_interval_s * np.arange(frames, dtype=np.float64), "s"
-    clock = [header.acquired.timestamp() if header is not None and header.acquired else None for header in heads]
-    dated = np.array([np.nan if t is None else t for t in clock], dtype=np.float64)
+    clock = [header.acquired if header is not None else None for header in heads]
+    start = next((t for t in clock if t is not None), None)
+    # Differences of the microscope's own clock: no time zone, no daylight saving.
+    dated = np.array([np.nan if t is None or start is None else (t - start).total_seconds() for t in clock])
     good = np.flatnonzero(np.isfinite(dated))
     # A fault may hide its date: its time is interpolated between its neighbours.
     if (

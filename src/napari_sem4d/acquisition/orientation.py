@@ -10,7 +10,13 @@ def segments_in_image(instrument: Instrument) -> tuple[Segment, ...]:
 
     With scan rotation r the image content is turned counter-clockwise on the screen by r against the column;
     the detector, which is fixed to the column, is seen turned by the same angle: a segment at azimuth a in the
-    column stands at a + r in the image.
+    column stands at a + r in the image. With r = 90 degrees what lies to the right in the column is at the top::
+
+            column, r = 0       image, r = 90
+
+                                    A
+                o---A               |
+                                    o
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ class SemSeries:
         Where each value came from, in words, keyed by its settings path, for example
         ``{"beam.energy_kev": "Thermo tag Beam.HV of A_05.tif"}``.
     sources : tuple of tuple of SourcePage
-        ``sources[frame][segment]``.
+        ``sources[frame][segment]``; a frame in ``faults`` lists only the files that exist.
     saturation : float or None
         Signal value at and above which a pixel counts as saturated (signal units), None when unknown.
     faults : dict
