@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
@@ -12,6 +13,8 @@ from napari_sem4d.errors import InputError
 
 _MOST_CLIPPED = 0.6  # beyond this share of saturated pixels a mean is an extrapolation
 _LEAST_PIXELS = 30
+_NEIGHBOURHOOD = 5  # pixels over which noise is averaged before debris is told from it
+_OUTLIER = 3.5
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def region_means(
     A bright face of an 8-bit image is often cut off at the top of the scale: averaging what is left, or
     dropping the pixels at the limit, makes it too dark. The mean is that of the normal distribution of which
     the pixels below the limit are seen and the others are known to lie above (Tobin, Econometrica 26, 24,
-    1958).
+    1958). Debris is left out (:func:`without_debris`).
 
     Parameters
     ----------
@@ -66,6 +69,7 @@ def region_means(
     InputError
         If a region has too few valid pixels, or is saturated in most of them.
     """
+    masks = np.stack([without_debris(signals, mask) for mask in masks])
     regions, segments = len(masks), len(signals)
     mean, error, clipped = (np.full((regions, segments), np.nan) for _ in range(3))
     pixels = masks.sum((1, 2))
@@ -91,6 +95,41 @@ def region_means(
             mean[r, k] = censored_mean(values, high)
             error[r, k] = _block_error(values, high, rows // block, cols // block)
     return RegionMeans(mean, error, clipped, pixels)
+
+
+def without_debris(signals: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Region without the spots that stand out from it in any segment: particles, pores, scratches.
+
+    Parameters
+    ----------
+    signals : numpy.ndarray, shape (K, Y, X)
+    mask : numpy.ndarray of bool, shape (Y, X)
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (Y, X)
+        Pixels whose neighbourhood (5 x 5) lies within 3.5 robust standard deviations of the region's median, and
+        which are more than two pixels away from any that does not.
+    """
+    rows, cols = np.nonzero(mask)
+    if rows.size == 0:
+        return mask
+    box = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+    inside = mask[box]
+    odd = np.zeros(inside.shape, bool)
+    for image in signals:
+        valid = np.isfinite(image[box]) & inside
+        share = ndimage.uniform_filter(valid.astype(np.float64), _NEIGHBOURHOOD)
+        total = ndimage.uniform_filter(np.where(valid, image[box], 0.0).astype(np.float64), _NEIGHBOURHOOD)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            local = np.where(valid, total / share, np.nan)
+        middle = np.nanmedian(local)
+        spread = 1.4826 * np.nanmedian(np.abs(local - middle))
+        with np.errstate(invalid="ignore"):
+            odd |= np.abs(local - middle) > _OUTLIER * spread
+    out = np.zeros_like(mask)
+    out[box] = inside & ~ndimage.binary_dilation(odd, iterations=2)
+    return out if out.sum() >= 0.5 * rows.size else mask
 
 
 def saturation_limit(image: np.ndarray) -> float:
