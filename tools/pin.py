@@ -6,6 +6,7 @@ from pathlib import Path
 
 HEADER = (
     "# The versions that run together (written by `make constraints`). pip: install -c constraints.txt\n"
+    "# Every version must install on the Python of Debian 12 (3.11.2).\n"
     "# Users of the package are not bound by them: pyproject.toml says what it needs.\n"
 )
 OURS = "napari-sem4d"
