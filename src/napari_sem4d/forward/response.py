@@ -14,7 +14,7 @@ from napari_sem4d.physics.local_law import LocalLaw
 
 _NODES = 65
 _STEEPEST_RAD = np.radians(88.0)
-_CHUNK = 65536  # pixels evaluated at once: their tables stay in the cache
+_CHUNK = 16384  # pixels evaluated at once: their tables stay in the cache
 
 
 class ResponseTable:

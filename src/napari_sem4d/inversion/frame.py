@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
+from napari_sem4d.inversion.cosine import dct2, idct2
 from napari_sem4d.inversion.discrepancy import discrepancy_weight, provisional_weight, reduced_chi_square
 from napari_sem4d.inversion.gauss_newton import minimise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
@@ -17,7 +18,6 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
 _WEAK = 0.01
-_ROUGH_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,19 @@ def solve_frame(
         Called with every accepted state; may raise to cancel.
     """
 
-    def solve(objective: Objective, state: State, tolerance: float) -> State:
-        return minimise(objective, objective.again(state), settings.max_steps, tolerance, on_step)
-
     if settings.curvature_weight is None:
-        provisional = objective.priors
-        weak = objective.with_priors(provisional.with_curvature_weight(_WEAK * provisional.curvature_weight))
-        state = solve(weak, state, _ROUGH_TOLERANCE)
+        priors = objective.priors
+        weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
+        state = minimise(weak, weak.again(state), 1, settings.tolerance, on_step)
         weight = discrepancy_weight(weak, state)
-        objective = objective.with_priors(provisional.with_curvature_weight(weight))
-    state = solve(objective, state, settings.tolerance)
+        objective = objective.with_priors(priors.with_curvature_weight(weight))
+        state = objective.at(_under_weight(weak, state, weight), state.relative_yield)
+    state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
     return FrameSolution(objective, state, reduced_chi_square(objective, state))
+
+
+def _under_weight(objective: Objective, state: State, weight: float) -> torch.Tensor:
+    """What a height found under one curvature weight would be under another, mode by mode."""
+    hessian = SpectralHessian.of(objective, state)
+    other = replace(hessian, curvature_weight=weight)
+    return idct2(dct2(state.height) * (hessian.height_total / other.height_total))

@@ -9,6 +9,8 @@ import torch
 from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 
+_CG_TOLERANCE = 0.03
+
 Fields = tuple[torch.Tensor, torch.Tensor]
 
 
@@ -21,8 +23,8 @@ def minimise(
 ) -> State:
     """Minimise the objective from a state.
 
-    Each step solves the linearised problem by conjugate gradients, loosely at first; it is kept only if the
-    true objective falls, and halved until it does.
+    Each step solves the linearised problem by conjugate gradients; it is kept only if the true objective falls,
+    and halved until it does.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def minimise(
     max_steps : int
         Most Gauss-Newton steps.
     tolerance : float
-        Ends when the step's expected decrease is below this share of the objective.
+        Ends when a further step's expected decrease is below this share of the objective.
     on_step : callable, optional
         Called with every accepted state; may raise to cancel.
 
@@ -43,18 +45,15 @@ def minimise(
     """
     for step in range(max_steps):
         gradient = objective.gradient(state)
-        change, expected = newton_step(objective, state, gradient, 0.1 if step == 0 else 0.03)
-        if expected <= 0:
+        change, expected = newton_step(objective, state, gradient, _CG_TOLERANCE)
+        if expected < tolerance * state.objective and step > 0:
             break
         candidate = _search(objective, state, change)
         if candidate is None:
             break
-        decrease = state.objective - candidate.objective
         state = candidate
         if on_step is not None:
             on_step(state)
-        if decrease < tolerance * state.objective:
-            break
     return state
 
 
