@@ -92,7 +92,6 @@ def solve_frame(
     on_step : callable, optional
         Called with every accepted state; may raise to cancel.
     """
-
     if settings.curvature_weight is None:
         priors = objective.priors
         weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))

@@ -1,0 +1,77 @@
+"""What every differentiable engine keeps to."""
+
+import torch
+
+from napari_sem4d.forward.engine import DifferentiableEngine
+
+
+def directions(surface):
+    generator = torch.Generator().manual_seed(5)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    return normal(*surface.shape) * 5.0, normal(*surface.shape) * 0.1, normal(4, *surface.shape)
+
+
+def point(surface):
+    return surface, 1.0 + 0.2 * torch.sin(surface / 30.0)
+
+
+def test_the_engine_satisfies_the_protocol(build):
+    assert isinstance(build(), DifferentiableEngine)
+
+
+def test_the_derivative_agrees_with_finite_differences(build, surface):
+    engine = build()
+    height, relative_yield = point(surface)
+    d_height, d_yield, _ = directions(surface)
+    step = 1e-4
+    ahead = engine.expected_signals(height + step * d_height, relative_yield + step * d_yield)
+    behind = engine.expected_signals(height - step * d_height, relative_yield - step * d_yield)
+    expected = (ahead - behind) / (2 * step)
+    actual = engine.linearise(height, relative_yield).jvp(d_height, d_yield)
+    assert float((actual - expected).norm() / expected.norm()) < 1e-6
+
+
+def test_vjp_is_the_adjoint_of_jvp(build, surface):
+    linearisation = build().linearise(*point(surface))
+    d_height, d_yield, weights = directions(surface)
+    forwards = float((linearisation.jvp(d_height, d_yield) * weights).sum())
+    to_height, to_yield = linearisation.vjp(weights)
+    backwards = float((to_height * d_height).sum() + (to_yield * d_yield).sum())
+    assert abs(forwards - backwards) < 1e-10 * abs(forwards)
+
+
+def test_the_linearisation_holds_the_signals_of_its_point(build, surface):
+    engine = build()
+    signals = engine.linearise(*point(surface)).signals
+    assert torch.allclose(signals, engine.expected_signals(*point(surface)), rtol=1e-12)
+
+
+def test_autograd_gives_the_same_gradient_as_vjp(build, surface):
+    engine = build()
+    _, _, weights = directions(surface)
+    height, relative_yield = (t.clone().requires_grad_() for t in point(surface))
+    (engine.expected_signals(height, relative_yield) * weights).sum().backward()
+    to_height, to_yield = engine.linearise(*point(surface)).vjp(weights)
+    assert torch.allclose(height.grad, to_height, rtol=1e-9, atol=1e-12)
+    assert torch.allclose(relative_yield.grad, to_yield, rtol=1e-9, atol=1e-12)
+
+
+def test_the_normal_operator_is_vjp_of_weighted_jvp(build, surface):
+    linearisation = build().linearise(*point(surface))
+    d_height, d_yield, weights = directions(surface)
+    weight = weights.abs() + 0.1
+    product = linearisation.normal_operator(weight)(d_height, d_yield)
+    expected = linearisation.vjp(weight * linearisation.jvp(d_height, d_yield))
+    for a, b in zip(product, expected, strict=True):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_information_is_positive_semidefinite(build, surface):
+    linearisation = build().linearise(*point(surface))
+    pp, qq, yy, pq, py, qy = linearisation.information(torch.ones(4, *surface.shape, dtype=torch.float64))
+    matrix = torch.stack([pp, pq, py, pq, qq, qy, py, qy, yy], dim=-1).reshape(*surface.shape, 3, 3)
+    lowest = torch.linalg.eigvalsh(matrix)[..., 0]
+    assert float(lowest.min()) > -1e-12 * float(matrix.abs().max())
