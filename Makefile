@@ -45,7 +45,7 @@ unit: $(STAMP)
 	$(SCREEN) $(BIN)/python -m pytest --no-xvfb $(PYTEST_ARGS)
 
 docs: $(STAMP)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from pydantic import BaseModel
@@ -11,7 +12,10 @@ from pydantic.fields import FieldInfo
 
 import napari_sem4d.settings
 from napari_sem4d.cli import app
+from napari_sem4d.cli.console import EXIT_CODES
 from napari_sem4d.io.layout import MAPS, SERIES
+
+WORDS = {str: "text", float: "number", int: "whole number", bool: "true or false"}
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -45,8 +49,7 @@ def _model_tables(model: type[BaseModel], path: str) -> Iterator[str]:
         sub = _inner_model(info.annotation)
         if sub is not None:
             inner.append((sub, name if path == "settings" else f"{path}.{name}"))
-        kind = _type_name(info.annotation).replace("|", "\\|")
-        rows.append(f"| `{name}` | {kind} | {_default(info)} | {_cell(info.description)} |")
+        rows.append(f"| `{name}` | {_type_name(info.annotation)} | {_default(info)} | {_cell(info.description)} |")
     yield "\n".join(rows)
     for sub, sub_path in inner:
         yield from _model_tables(sub, sub_path)
@@ -59,11 +62,19 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _type_name(annotation: Any) -> str:
-    if isinstance(annotation, type) and not get_args(annotation):
-        return annotation.__name__
-    return (
-        str(annotation).replace("typing.", "").replace("napari_sem4d.", "").split("Annotated[")[-1].split(",")[0]
-    )
+    parts = get_args(annotation)
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _type_name(parts[0])
+    if origin is Literal:
+        return " or ".join(f"`{part}`" for part in parts)
+    if origin in (Union, UnionType):
+        return " or ".join(_type_name(part) for part in parts if part is not type(None))
+    if origin is tuple:
+        if parts[-1] is Ellipsis:
+            return f"list of {_type_name(parts[0])}"
+        return f"{len(parts)} values: {', '.join(map(_type_name, parts))}"
+    return WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
 def _default(info: FieldInfo) -> str:
@@ -71,7 +82,9 @@ def _default(info: FieldInfo) -> str:
         return "(must be given)"
     if info.default_factory is not None:
         return "(see below)"
-    return "unknown" if info.default is None else f"`{info.default}`"
+    if info.default is None:
+        return "unknown"
+    return "none" if info.default == () else f"`{info.default}`"
 
 
 def _cell(text: str) -> str:
@@ -90,8 +103,8 @@ def command_reference() -> str:
         for p in options:
             names = ", ".join(f"`{o}`" for o in (*p.opts, *p.secondary_opts))
             rows.append(f"| {names}{' (must be given)' if p.required else ''} | {_cell(p.help or '')} |")
-        parts.append("\n".join([*rows, "", command.epilog or ""]))
-    return "\n\n".join(parts)
+        parts.append("\n".join(rows))
+    return "\n\n".join([EXIT_CODES, *parts])
 
 
 TABLES = {
