@@ -54,8 +54,8 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
             outcome["code"] = 0
         elif headless:
             print(f"sem4d demo: {getattr(record, 'message', 'the run was cancelled')}", file=sys.stderr)
-        draw_example_line(docks["profile"])
         QTimer.singleShot(SETTLE_MS, finish)
+        draw_example_line(docks["profile"])
 
     def finish() -> None:
         if screenshot is not None:
@@ -99,12 +99,13 @@ def draw_example_line(profile: Any) -> None:
         return
     import numpy as np
 
+    from napari_sem4d.widgets.profile_model import Line, colour_of
+
     rows, cols = profile.source.layer.data.shape[-2:]
     dy, dx = profile.source.pixel
-    layer = profile.lines.ensure(profile.source.length_unit, max(rows * dy, cols * dx) / 250)
-    layer.add(
-        [np.array([[0.5 * rows * dy, 0.1 * cols * dx], [0.5 * rows * dy, 0.9 * cols * dx]])], shape_type="line"
-    )
+    y, x0, x1 = 0.4 * rows * dy, 0.05 * cols * dx, 0.95 * cols * dx
+    profile.lines.ensure(profile.source.length_unit, max(rows * dy, cols * dx) / 250)
+    profile.lines.set_lines((Line("line 1", colour_of("line 1"), "line", np.array([[y, x0], [y, x1]])),))
     profile.viewer.layers.selection.active = profile.source.layer
 
 

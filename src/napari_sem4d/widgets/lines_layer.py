@@ -39,6 +39,9 @@ class LinesLayer:
         self.lines: tuple[Line, ...] = ()
         self.undo_list = UndoList()
         self._busy = False
+        self._unwritten = False
+        self._hidden_for_3d = False
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     def ensure(self, unit: str, edge_width: float) -> Shapes:
         """The layer, made anew where it is not there."""
@@ -60,6 +63,8 @@ class LinesLayer:
             layer.bind_key("Control-Z", lambda _: self.undo())
             self.layer = layer
             self.viewer.add_layer(layer)
+            if self.viewer.dims.ndisplay == 3:
+                self._hidden_for_3d, layer.visible = True, False
             self.viewer.layers.events.removed.connect(self._on_removed)
         return self.layer
 
@@ -128,23 +133,39 @@ class LinesLayer:
         """Put other lines onto the layer (undo, removal by the dock)."""
         self.lines = self._committed = lines
 
-        def write() -> None:
-            assert self.layer is not None
-            self.layer.selected_data = set()
-            self.layer.data = []
-            if lines:
-                width = self.layer.current_edge_width
-                self.layer.add(
-                    [line.points for line in lines],
-                    shape_type=[line.kind for line in lines],
-                    edge_width=width,
-                    edge_color=[line.colour for line in lines],
-                )
-            self._write_dress()
-
-        if self.layer is not None:
-            self._quietly(write)
+        if self.viewer.dims.ndisplay == 3:  # napari cannot change two-dimensional shapes in a 3D view
+            self._unwritten = True
+        elif self.layer is not None:
+            self._quietly(self._write_lines)
         self.changed.emit()
+
+    def _write_lines(self) -> None:
+        assert self.layer is not None
+        self.layer.selected_data = set()
+        self.layer.data = []
+        if self.lines:
+            self.layer.add(
+                [line.points for line in self.lines],
+                shape_type=[line.kind for line in self.lines],
+                edge_width=self.layer.current_edge_width,
+                edge_color=[line.colour for line in self.lines],
+            )
+        self._write_dress()
+
+    def _on_ndisplay(self, event: Any = None) -> None:
+        """Hide the flat lines in 3D (they are draped there); write what was changed meanwhile."""
+        if self.layer is None:
+            return
+        if self.viewer.dims.ndisplay == 3:
+            self._hidden_for_3d = self.layer.visible
+            self.layer.visible = False
+            return
+        if self._unwritten:
+            self._unwritten = False
+            self._quietly(self._write_lines)
+        if self._hidden_for_3d:
+            self._hidden_for_3d = False
+            self.layer.visible = True
 
     def undo(self) -> bool:
         """Take back the last change; False when there is none."""
@@ -184,6 +205,7 @@ class LinesLayer:
 
     def close(self) -> None:
         """Let go of the viewer; the layer stays."""
+        self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
         if self.layer is not None:
             self.layer.events.set_data.disconnect(self._on_move)
             self.layer.events.data.disconnect(self._on_commit)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QBrush, QColor, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QComboBox,

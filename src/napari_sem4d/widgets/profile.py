@@ -24,13 +24,14 @@ from qtpy.QtWidgets import (
 
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.metrology.profile import Profile as Sampled
+from napari_sem4d.widgets.draped_lines import DrapedLines
 from napari_sem4d.widgets.height_source import HeightSource, height_source
 from napari_sem4d.widgets.lines_layer import LinesLayer
 from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.profile_model import Line, profiles_csv
 from napari_sem4d.widgets.profile_plot import ProfilePlot
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
-from napari_sem4d.widgets.workspace import unwrap
+from napari_sem4d.widgets.workspace import unwrap, workspace_of
 
 COLUMNS = ("line", "length", "1 to 2", "height 2 - 1", "angle")
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
@@ -50,6 +51,7 @@ class Profile(QWidget):
         super().__init__(parent)
         self.viewer = unwrap(viewer)
         self.lines = LinesLayer(self.viewer)
+        self.draped = DrapedLines(self.viewer)
         self.source: HeightSource | None = None
         self.chosen: str | None = None
         self.profiles: list[tuple[Line, Sampled]] = []
@@ -64,6 +66,8 @@ class Profile(QWidget):
         for event in (self._layer_events.inserted, self._layer_events.removed):
             event.connect(self._layers_changed)
         self.viewer.dims.events.current_step.connect(self._later)
+        self.viewer.dims.events.ndisplay.connect(self._later)
+        workspace_of(viewer).frames_changed.connect(self._later)
         self._layers_changed()
 
     def sizeHint(self) -> QSize:
@@ -220,6 +224,9 @@ class Profile(QWidget):
             self.chosen = names[-1] if names else None
         self.plot.show_profiles(self.profiles, self.chosen)
         self._show_table()
+        if source is not None:
+            shown = [r for r in workspace_of(self.viewer).results if r.height is source.layer]
+            self.draped.show(self.profiles, shown[0] if shown else None, source.length_unit)
 
     def _show_table(self) -> None:
         self.table.blockSignals(True)
@@ -304,5 +311,7 @@ class Profile(QWidget):
         for emitter in (self._layer_events.inserted, self._layer_events.removed):
             emitter.disconnect(self._layers_changed)
         self.viewer.dims.events.current_step.disconnect(self._later)
+        self.viewer.dims.events.ndisplay.disconnect(self._later)
+        self.draped.close()
         self.lines.close()
         super().closeEvent(event)

@@ -122,6 +122,12 @@ class ResultView:
             )
         self.show_text()
 
+    def set_exaggeration(self, factor: float) -> None:
+        """Stretch z on the screen."""
+        self.surface.set_exaggeration(factor)
+        self.show_text()
+        workspace_of(self.viewer).frames_changed.emit()
+
     def show_3d(self) -> None:
         """Turn the viewer to 3D and look at the surface from above, hills up."""
         self.viewer.dims.ndisplay = 3
@@ -153,6 +159,7 @@ class ResultView:
                 layer.refresh()
             self.surface.frame = frame
             self.surface.refresh()
+            workspace_of(self.viewer).frames_changed.emit()
         self._set_aux_limits(frame)
 
     def _widen(self, new: Range) -> None:

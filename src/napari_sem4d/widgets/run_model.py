@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import time
@@ -23,6 +24,7 @@ def guarded(steps: Iterator[Record], path: Path) -> Iterator[Record]:
     """
     last = -PREVIEW_SECONDS
     try:
+        leave_one_core()
         for record in steps:
             if isinstance(record, Preview):
                 now = time.monotonic()
@@ -36,6 +38,13 @@ def guarded(steps: Iterator[Record], path: Path) -> Iterator[Record]:
         yield Failed("There is not enough memory for this image; close other programs or crop the series.", path)
     except Exception as error:
         yield Failed(f"The reconstruction stopped unexpectedly ({type(error).__name__}: {error}).", path)
+
+
+def leave_one_core() -> None:
+    """Leave a core to the window, in the thread that computes (OpenMP counts threads per thread)."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def new_output(inputs: tuple[Path, ...]) -> Path:

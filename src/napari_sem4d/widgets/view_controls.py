@@ -78,8 +78,7 @@ class ViewControls(QGroupBox):
     def _exaggerate(self, factor: float) -> None:
         result = self._result()
         if result is not None:
-            result.surface.set_exaggeration(factor)
-            result.show_text()
+            result.set_exaggeration(factor)
 
     def _drape(self, name: str) -> None:
         result = self._result()

@@ -22,6 +22,7 @@ class Workspace:
     series_changed = Signal(object)
     calibration_changed = Signal(object)
     results_changed = Signal()
+    frames_changed = Signal()
 
     def __init__(self) -> None:
         self.series: SemSeries | None = None
