@@ -31,8 +31,12 @@ def load_settings(path: str | Path) -> Settings:
 
 
 def dump_settings(settings: Settings, path: str | Path) -> None:
-    """Write settings as YAML, UTF-8, such that :func:`load_settings` gives the same back."""
+    """Write settings as YAML, UTF-8, such that :func:`load_settings` gives the same back.
+
+    Only what was set is written: a default that is loaded back would go before what the files say.
+    """
     import yaml
 
-    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    values = settings.model_dump(mode="json", exclude_unset=True)
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     Path(path).write_text(text, encoding="utf-8")

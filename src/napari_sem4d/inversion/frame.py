@@ -18,6 +18,7 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
 _WEAK = 0.01
+_ROUGH = 0.05
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def solve_frame(
     if settings.curvature_weight is None:
         priors = objective.priors
         weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
-        state = minimise(weak, weak.again(state), 1, settings.tolerance, on_step)
+        state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
         weight = discrepancy_weight(weak, state)
         objective = objective.with_priors(priors.with_curvature_weight(weight))
         state = objective.at(_under_weight(weak, state, weight), state.relative_yield)
