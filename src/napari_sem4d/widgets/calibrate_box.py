@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.widgets.background import Sentence, run_in_thread
+from napari_sem4d.widgets.region_layer import mark_area, marked_region
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.workspace import Workspace
 
@@ -34,6 +35,8 @@ class CalibrateBox(QGroupBox):
 
     Parameters
     ----------
+    viewer : napari viewer or ViewerModel
+        Where an area is marked.
     space : Workspace
         Holds series and calibration.
     settings : callable
@@ -42,8 +45,9 @@ class CalibrateBox(QGroupBox):
 
     told = Signal(str, str)
 
-    def __init__(self, space: Workspace, settings: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, space: Workspace, settings: Any, parent: QWidget | None = None) -> None:
         super().__init__("Calibration", parent)
+        self.viewer = viewer
         self.space = space
         self._settings = settings
         self._worker: Any = None
@@ -53,10 +57,16 @@ class CalibrateBox(QGroupBox):
         self.reference.activated.connect(self._chosen)
         self.button = QPushButton("Calibrate")
         self.button.clicked.connect(self.calibrate)
+        self.area_button = QPushButton("Area")
+        self.area_button.setToolTip("Draw a rectangle around the reference; without one the whole image is used")
+        self.area_button.clicked.connect(self.mark_area)
         self.save_button = QPushButton("Save…")
         self.save_button.clicked.connect(self.ask_save)
+        self.reference.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.reference.setMinimumContentsLength(8)
         row = QHBoxLayout()
         row.addWidget(self.reference, 1)
+        row.addWidget(self.area_button)
         row.addWidget(self.button)
         row.addWidget(self.save_button)
         self.state = QLabel(NO_CALIBRATION)
@@ -78,7 +88,7 @@ class CalibrateBox(QGroupBox):
 
     def _chosen(self, *_: object) -> None:
         choice = self.reference.currentText()
-        self.button.setEnabled(choice in REFERENCES)
+        self._enable()
         if choice == NONE:
             self.space.set_calibration(None)
         elif choice == FILE:
@@ -103,6 +113,16 @@ class CalibrateBox(QGroupBox):
         remember_folder("calibration", path.parent)
         self.space.set_calibration(calibration)
 
+    def _enable(self) -> None:
+        for button in (self.button, self.area_button):
+            button.setEnabled(self.reference.currentText() in REFERENCES)
+
+    def mark_area(self) -> None:
+        """Let the user draw a rectangle around the reference."""
+        if self.space.series is not None:
+            mark_area(self.viewer, self.space.series.pixel_nm)
+            self.told.emit("Drag a rectangle around the reference on the images, then press 'Calibrate'.", "info")
+
     def calibrate(self) -> None:
         """Calibrate on the reference in the series, in a thread."""
         from napari_sem4d import api
@@ -119,9 +139,12 @@ class CalibrateBox(QGroupBox):
         except Sem4dError as error:
             self.told.emit(_sentence(error), "error")
             return
+        region = marked_region(self.viewer, series.shape)
         self.button.setEnabled(False)
         self.state.setText("Calibrating …")
-        self._worker = run_in_thread(lambda: api.calibrate(series, reference, settings=settings), self._calibrated)
+        self._worker = run_in_thread(
+            lambda: api.calibrate(series, reference, settings=settings, region=region), self._calibrated
+        )
 
     def _calibrated(self, answer: Any) -> None:
         self._worker = None
@@ -136,7 +159,7 @@ class CalibrateBox(QGroupBox):
         """Show the result with residual and correlations; None says what that means."""
         self.save_button.setEnabled(calibration is not None)
         self.text.setVisible(calibration is not None)
-        self.button.setEnabled(self.reference.currentText() in REFERENCES)
+        self._enable()
         if calibration is None:
             self.state.setText(NO_CALIBRATION)
             if self.reference.currentText() == FILE:

@@ -13,6 +13,7 @@ from typing import Any
 
 TIMEOUT_MS = 10 * 60 * 1000
 SETTLE_MS = 1500
+WINDOW = (1500, 930)
 
 
 def run(headless: bool = False, screenshot: Path | None = None) -> int:
@@ -39,6 +40,7 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
     sample = Path(api.sample_series())
     viewer = napari.Viewer(title="SEM 4D nanometrology", show=True)
     docks = open_docks(viewer)
+    viewer.window.resize(*WINDOW)
     outcome: dict[str, Any] = {"code": 1 if headless else 0}
     folder = tempfile.TemporaryDirectory(prefix="sem4d-demo-", ignore_cleanup_errors=True)
 

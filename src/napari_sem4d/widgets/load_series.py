@@ -60,7 +60,7 @@ class LoadSeries(QWidget):
 
     def sizeHint(self) -> QSize:
         """Narrow enough to leave room for the picture."""
-        return QSize(360, 620)
+        return QSize(340, 440)
 
     # --- building -------------------------------------------------------------------------------
 
@@ -120,7 +120,10 @@ class LoadSeries(QWidget):
         self.show_button = QPushButton("Show images")
         self.show_button.clicked.connect(self.show_images)
 
+        form.setVerticalSpacing(3)
+        self.metadata.setMinimumHeight(80)
         column = QVBoxLayout(self)
+        column.setSpacing(4)
         column.addLayout(buttons)
         for widget in (self.source, self.message):
             column.addWidget(widget)

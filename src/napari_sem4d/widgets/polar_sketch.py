@@ -28,7 +28,7 @@ class PolarSketch(QWidget):
         super().__init__(parent)
         self.detector: Detector | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumHeight(180)
+        self.setMinimumHeight(110)
 
     def sizeHint(self) -> QSize:
         """A square of moderate size."""

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
     QSpinBox,
     QTableWidget,
@@ -33,7 +33,14 @@ from napari_sem4d.widgets.profile_plot import ProfilePlot
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.workspace import unwrap, workspace_of
 
-COLUMNS = ("line", "length", "1 to 2", "height 2 - 1", "angle")
+COLUMNS = ("line", "length", "distance", "height", "angle")
+TOOLTIPS = (
+    "",
+    "Length of the whole line",
+    "Distance from cursor 1 to cursor 2",
+    "Height at cursor 2 minus height at cursor 1",
+    "Angle of the slope from cursor 1 to cursor 2",
+)
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
 HINT = "Press 'Draw lines', then drag across the height image."
 
@@ -72,7 +79,7 @@ class Profile(QWidget):
 
     def sizeHint(self) -> QSize:
         """Narrow enough to leave room for the picture."""
-        return QSize(360, 460)
+        return QSize(340, 390)
 
     def _build(self) -> None:
         self.source_box = QComboBox()
@@ -83,9 +90,12 @@ class Profile(QWidget):
         self.width.setSuffix(" px")
         self.width.setToolTip("Width across the line over which heights are averaged, pixels")
         self.width.valueChanged.connect(self._later)
-        form = QFormLayout()
-        form.addRow("Heights", self.source_box)
-        form.addRow("Average over", self.width)
+        self.source_box.setMinimumContentsLength(8)
+        self.source_box.setToolTip("The layer whose heights are measured")
+        form = QHBoxLayout()
+        form.addWidget(self.source_box, 1)
+        form.addWidget(QLabel("width"))
+        form.addWidget(self.width)
 
         self.draw_button = QPushButton("Draw lines")
         self.draw_button.setCheckable(True)
@@ -108,7 +118,9 @@ class Profile(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setMaximumHeight(130)
+        self.table.setMaximumHeight(120)
+        self.table.setMinimumHeight(64)
+        self.table.horizontalHeader().setStretchLastSection(True)
         self.table.itemSelectionChanged.connect(self._row_chosen)
         self.csv_button = QPushButton("Save CSV…")
         self.csv_button.clicked.connect(self.ask_csv)
@@ -120,6 +132,7 @@ class Profile(QWidget):
         bottom.addWidget(self.copy_button)
 
         column = QVBoxLayout(self)
+        column.setSpacing(4)
         column.addLayout(form)
         column.addLayout(top)
         column.addWidget(self.message)
@@ -152,8 +165,10 @@ class Profile(QWidget):
             quantity = "relative height" if self.source.relative else "height"
             self.plot.set_units(self.source.length_unit, f"{quantity} ({self.source.value_unit or 'value'})")
             self.table.setHorizontalHeaderLabels(
-                ["line", *(f"{name} ({unit})" for name, unit in zip(COLUMNS[1:], self._units(), strict=True))]
+                ["line", *(f"{name}\n({unit})" for name, unit in zip(COLUMNS[1:], self._units(), strict=True))]
             )
+            for i, text in enumerate(TOOLTIPS):
+                self.table.horizontalHeaderItem(i).setToolTip(text)
         self._later()
 
     def _units(self) -> tuple[str, str, str, str]:

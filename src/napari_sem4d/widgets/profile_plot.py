@@ -22,7 +22,7 @@ class ProfilePlot(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumHeight(170)
+        self.setMinimumHeight(110)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._length = 0.0
         self._legend = self.addLegend(offset=(-8, 8), labelTextSize="8pt")

@@ -64,13 +64,13 @@ class Reconstruct(QWidget):
 
     def sizeHint(self) -> QSize:
         """Narrow enough to leave room for the picture."""
-        return QSize(360, 620)
+        return QSize(340, 440)
 
     # --- building ----------------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.message = Message()
-        self.calibration = CalibrateBox(self.space, self.settings)
+        self.calibration = CalibrateBox(self.viewer, self.space, self.settings)
         self.calibration.told.connect(self._say)
         self.settings_box = self._settings_box()
         output = self._output_box()
@@ -92,14 +92,16 @@ class Reconstruct(QWidget):
         self.progress_label.setWordWrap(True)
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
-        self.log.setMaximumHeight(80)
+        self.log.setMaximumHeight(64)
         self.log.hide()
         self.view = ViewControls(self.viewer)
 
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 4, 4, 4)
+        column.setSpacing(2)
         for widget in (self.calibration, self.settings_box, output, self.view):
+            widget.setMinimumWidth(10)
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -107,6 +109,7 @@ class Reconstruct(QWidget):
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inner)
+        scroll.setMinimumHeight(110)
         outer = QVBoxLayout(self)
         outer.addWidget(self.message)
         outer.addWidget(scroll, 1)
@@ -124,8 +127,7 @@ class Reconstruct(QWidget):
         self.form.fields["device"].changed.connect(lambda *_: self._show_device())
         box = QGroupBox("Settings")
         column = QVBoxLayout(box)
-        self.settings_button = QToolButton()
-        self.settings_button.setText("show")
+        self.settings_button = QPushButton("Show all")
         self.settings_button.setCheckable(True)
         self.settings_button.setToolTip("Show or hide all settings; the defaults suit most series")
         self.settings_button.toggled.connect(self._toggle_settings)
@@ -160,7 +162,7 @@ class Reconstruct(QWidget):
         return box
 
     def _toggle_settings(self, on: bool) -> None:
-        self.settings_button.setText("hide" if on else "show")
+        self.settings_button.setText("Hide" if on else "Show all")
         self.form.container.native.setVisible(on)
 
     # --- what is shown ------------------------------------------------------------------------------
@@ -189,6 +191,8 @@ class Reconstruct(QWidget):
         self.message.say(text, kind)
 
     def _log(self, text: str, kind: str = "warning") -> None:
+        if text in self.log.toPlainText().splitlines():
+            return
         self.log.show()
         self.log.appendPlainText(text)
 

@@ -154,4 +154,7 @@ def device_text(choice: str = "auto") -> str:
     device = choose_device(choice)
     if device.type == "cuda":
         return f"GPU, {torch.cuda.get_device_name(device)}"
-    return f"CPU, {torch.get_num_threads()} threads" if device.type == "cpu" else f"GPU, {device.type}"
+    if device.type != "cpu":
+        return f"GPU, {device.type}"
+    cores = os.cpu_count() or 1
+    return f"CPU, {max(1, cores - 1)} of {cores} cores (one is left to the window)" if cores > 1 else "CPU"

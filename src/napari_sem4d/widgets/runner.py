@@ -35,6 +35,7 @@ class Runner(QObject):
         self._cancel: threading.Event | None = None
         self._worker: Any = None
         self._setting_step = False
+        self._followed = 0
         self._end: Record | None = None
 
     @property
@@ -57,7 +58,7 @@ class Runner(QObject):
         from napari_sem4d import api
 
         check_output(out, resume)
-        data = from_series(series, out, calibration is not None)
+        data = from_series(series, out, calibration is not None and calibration.fixes_height_scale)
         if resume:
             data.already_done(finished_frames(api.open_result(out)))
         if not OneJob.take():
@@ -66,6 +67,7 @@ class Runner(QObject):
         self._end = None
         self.follow = True
         self.view = show_result(self.viewer, data)
+        self._followed = self.view.frame
         self.viewer.dims.events.current_step.connect(self._on_step)
         steps = api.reconstruct_steps(
             series, out, settings=settings, calibration=calibration, resume=resume, cancel=self._cancel
@@ -110,10 +112,11 @@ class Runner(QObject):
             steps = self.viewer.dims.current_step
             self.viewer.dims.set_current_step(len(steps) - 4, frame)
             self._setting_step = False
+            self._followed = frame
         self.view.frame_changed(frame)
 
     def _on_step(self, event: Any = None) -> None:
-        if not self._setting_step:
+        if self.view is not None and not self._setting_step and self.view.frame != self._followed:
             self.follow = False  # the user looks at another frame: do not pull the slider away
 
     def _finished(self) -> None:

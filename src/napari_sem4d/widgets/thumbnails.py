@@ -155,4 +155,4 @@ class FramesTable(QTableView):
         self.horizontalHeader().setDefaultSectionSize(SIDE + 12)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setMinimumHeight(SIDE + 40)
+        self.setMinimumHeight(SIDE + 34)
