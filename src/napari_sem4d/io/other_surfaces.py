@@ -40,8 +40,8 @@ def read_other(path: Path, channel: int = 0) -> HeightMap:
     # Its readers raise whatever a damaged file makes them raise.
     except Exception as error:
         raise InputError(
-            f"{path.name} is damaged or of an unknown format, no reader of SurfaceTopography takes it: copy it again, "
-            "or export it as .gwy or .x3p."
+            f"{path.name} is damaged or of an unknown format, no reader of SurfaceTopography takes it: copy it "
+            "again, or export it as .gwy or .x3p."
         ) from error
     if heights.ndim != 2 or not unit or sizes is None:
         raise InputError(f"Channel {channel} of {path.name} is no height map with a unit: choose another channel.")

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from napari_sem4d.errors import DomainError
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
@@ -140,57 +138,82 @@ def _pair(dy: int, dx: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
 
 def _persistence(z: np.ndarray, summit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Flat indices of all local maxima and their height above the saddle to a higher one (nm)."""
-    heights = z.ravel()
-    ends: list[np.ndarray] = []
-    saddles: list[np.ndarray] = []
+    heights, label = z.ravel(), summit.ravel()
+    maxima = np.flatnonzero((label == np.arange(label.size)) & np.isfinite(heights))
+    number = np.zeros(label.size, dtype=np.int32)
+    number[maxima] = np.arange(maxima.size)
+    level = heights[maxima].astype(np.float64)
+    first, second, saddle = [], [], []
     for dy, dx in _NEIGHBOURS:
         here, there = _pair(dy, dx)
         a, b = summit[here], summit[there]
-        rim = np.flatnonzero(a.ravel() != b.ravel())
-        low = np.minimum(z[here].ravel()[rim], z[there].ravel()[rim])
-        a, b = a.ravel()[rim], b.ravel()[rim]
-        finite = np.isfinite(low)
-        ends.append(np.stack([np.minimum(a, b), np.maximum(a, b)])[:, finite])
-        saddles.append(low[finite])
-    pair, saddle = np.concatenate(ends, axis=1), np.concatenate(saddles)
-    maxima = np.flatnonzero(summit.ravel() == np.arange(summit.size))
-    maxima = maxima[np.isfinite(heights[maxima])]
-    level = heights[maxima].astype(np.float64)
+        low = np.minimum(z[here], z[there])
+        rim = (a != b) & np.isfinite(low)
+        first.append(number[a[rim]])
+        second.append(number[b[rim]])
+        saddle.append(low[rim])
     persistence = np.full(maxima.size, np.inf)
-    if saddle.size:
-        first, second = np.searchsorted(maxima, pair[0]), np.searchsorted(maxima, pair[1])
-        # The tree of highest passes: a minimum spanning tree on depths below the top (zero means no edge).
-        depth = (level.max() - saddle).astype(np.float64) + 1.0
-        order = np.argsort(-depth, kind="stable")
-        key = first.astype(np.int64) * maxima.size + second
-        # Of several passes between two summits the highest counts: the last one written by falling depth.
-        unique, index = np.unique(key[order][::-1], return_index=True)
-        depth = depth[order][::-1][index]
-        graph = sparse.csr_matrix((depth, np.divmod(unique, maxima.size)), shape=(maxima.size, maxima.size))
-        tree = csgraph.minimum_spanning_tree(graph).tocoo()
-        _merge(tree, level, level.max(), persistence)
+    edges = np.concatenate(first), np.concatenate(second), np.concatenate(saddle).astype(np.float64)
+    _merge(*_contract(*edges, level, persistence), level, persistence)
     return maxima, persistence
 
 
-def _merge(tree: sparse.coo_matrix, level: np.ndarray, top: float, persistence: np.ndarray) -> None:
-    """Join summits from the highest pass down; the lower summit of each pair ends there (in place)."""
-    order = np.argsort(tree.data)
-    parent = list(range(level.size))
+def _contract(
+    a: np.ndarray, b: np.ndarray, saddle: np.ndarray, level: np.ndarray, persistence: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """End most summits at once (persistence is filled in place) and give the edges that are left.
+
+    A summit whose highest pass leads to a higher one ends at that pass: nothing joins it before.
+    """
+    for _ in range(30):
+        if a.size < 2000:
+            break
+        best = np.full(level.size, -np.inf)
+        np.maximum.at(best, a, saddle)
+        np.maximum.at(best, b, saddle)
+        beyond = np.arange(level.size)
+        for here, there in ((a, b), (b, a)):
+            tied = np.flatnonzero(saddle == best[here])
+            low, high = here[tied], there[tied]
+            # Of passes of equal height the one to a higher summit is wanted, so it is written last.
+            rises = level[high] > level[low]
+            for chosen in (~rises, rises):
+                beyond[low[chosen]] = high[chosen]
+        ends = (level[beyond] > level) | ((level[beyond] == level) & (beyond > np.arange(level.size)))
+        ends &= np.isfinite(best)
+        persistence[ends] = level[ends] - best[ends]
+        heir = np.where(ends, beyond, np.arange(level.size))
+        while True:
+            further = heir[heir]
+            if np.array_equal(further, heir):
+                break
+            heir = further
+        a, b = heir[a], heir[b]
+        apart = a != b
+        a, b, saddle = a[apart], b[apart], saddle[apart]
+    return a, b, saddle
+
+
+def _merge(a: np.ndarray, b: np.ndarray, saddle: np.ndarray, level: np.ndarray, persistence: np.ndarray) -> None:
+    """Join the summits that are left from the highest pass down; the lower one of a pair ends there (in place)."""
+    order = np.argsort(-saddle)
+    parent: dict[int, int] = {}
     heights = level.tolist()
 
     def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
+        while (up := parent.get(i, i)) != i:
+            parent[i] = parent.get(up, up)
+            i = up
         return i
 
-    rows, columns, depths = (part[order].tolist() for part in (tree.row, tree.col, tree.data))
-    for a, b, depth in zip(rows, columns, depths, strict=True):
-        a, b = root(a), root(b)
-        if heights[a] < heights[b]:
-            a, b = b, a
-        parent[b] = a
-        persistence[b] = heights[b] - (top + 1.0 - depth)
+    for i, j, height in zip(a[order].tolist(), b[order].tolist(), saddle[order].tolist(), strict=True):
+        low, high = root(i), root(j)
+        if low == high:
+            continue
+        if heights[low] > heights[high]:
+            low, high = high, low
+        parent[low] = high
+        persistence[low] = heights[low] - height
 
 
 def _curvature(surface: np.ndarray, row: np.ndarray, column: np.ndarray, py: float, px: float) -> np.ndarray:
