@@ -57,18 +57,24 @@ def series_text(data: dict[str, Any]) -> str:
         where = f"   ({origins[key]})" if key in origins else ""
         return f"{name:17} {'unknown' if shown is None else shown}{where}"
 
+    def angle(name: str, value: float, key: str) -> str:
+        return line(name, f"{value:g} degrees{'' if key in origins else ' (assumed)'}", key)
+
     beam, detector, pixel = data["beam"], data["detector"], data["pixel_nm"]
     energy = beam["energy_kev"]
+    shown = detector["name"] or ("given" if detector["segments"] else "unknown")
+    segments = count(len(data["segments"]), "segment")
+    geometry = "" if detector["segments"] else ", its segments are unknown"
     lines = [
-        f"{'images':17} {data['frames']} frames of {len(data['segments'])} segments, {x} x {y} pixels",
+        f"{'images':17} {count(data['frames'], 'frame')} of {segments}, {x} x {y} pixels",
         f"{'segments':17} {', '.join(data['segments'])}",
         line("pixel", None if pixel is None else f"{pixel:g} nm", "pixel_nm"),
         line("beam energy", None if energy is None else f"{energy:g} keV", "beam.energy_kev"),
-        line("tilt", f"{beam['tilt_deg']:g} degrees", "beam.tilt_deg"),
-        line("scan rotation", f"{beam['scan_rotation_deg']:g} degrees", "beam.scan_rotation_deg"),
+        angle("tilt", beam["tilt_deg"], "beam.tilt_deg"),
+        angle("scan rotation", beam["scan_rotation_deg"], "beam.scan_rotation_deg"),
         line("working distance", _unit(detector["working_distance_mm"], "mm"), "detector.working_distance_mm"),
         line("material", data["material"], "material"),
-        line("detector", detector["name"] or ("given" if detector["segments"] else None), "detector.segments"),
+        line("detector", shown + geometry, "detector.segments"),
         line("time", _times(data), "time"),
         f"{'memory for a run':17} about {data['memory_bytes'] / 1e9:.2g} GB",
     ]
@@ -80,6 +86,11 @@ def series_text(data: dict[str, Any]) -> str:
     lines += [f"Frame {frame} cannot be used: {message}" for frame, message in data["faults"].items()]
     lines += [f"Warning: {sentence}" for sentence in data["warnings"]]
     return "\n".join(lines)
+
+
+def count(number: int, noun: str) -> str:
+    """Say "1 frame", "2 frames"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _unit(value: float | None, unit: str) -> str | None:

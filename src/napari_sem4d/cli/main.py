@@ -109,9 +109,12 @@ def _known(series: SemSeries, need_pixel: bool = True) -> SemSeries:
 
 
 def _reconstruct_text(data: dict[str, Any]) -> str:
+    from napari_sem4d.cli import info as words
+
     failed = f", {len(data['frames_failed'])} could not be used" if data["frames_failed"] else ""
     ending = " Cancelled: --resume goes on from there." if data["cancelled"] else ""
-    return f"{data['path']}: {data['frames_done']} frames done in {data['seconds']:.1f} s{failed}.{ending}"
+    done = words.count(data["frames_done"], "frame")
+    return f"{data['path']}: {done} done in {data['seconds']:.1f} s{failed}.{ending}"
 
 
 @app.command(epilog=EXIT_CODES)
