@@ -56,7 +56,7 @@ def open_series(inputs: str | Path | Sequence[str | Path], settings: Settings | 
 def preview(series: SemSeries, calibration: Calibration | None = None, frame: int = 0) -> np.ndarray:
     """Height of one frame from linearised slopes, nm, shape (Y, X): fast, right for gentle slopes only."""
     from napari_sem4d.inversion.preview import linear_preview
-    from napari_sem4d.reconstruction import read_frame, run_instrument
+    from napari_sem4d.run_setup import read_frame, run_instrument
 
     pixels = read_frame(series, frame)
     instrument, reference = run_instrument(series, calibration, pixels)

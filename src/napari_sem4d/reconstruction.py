@@ -14,161 +14,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sem4d import __version__
-from napari_sem4d.acquisition.instrument import Instrument
 from napari_sem4d.acquisition.series import SemSeries
-from napari_sem4d.errors import Cancelled, InputError, Sem4dError, SettingsError
+from napari_sem4d.errors import Cancelled, InputError, Sem4dError
 from napari_sem4d.records import Failed, Finished, FrameDone, FrameFailed, Notice, Preview, Progress, Record
+from napari_sem4d.run_setup import Setup, prepare, read_frame
 from napari_sem4d.settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
     from napari_sem4d.acquisition.noise import NoiseModel
-    from napari_sem4d.forward.engine import DifferentiableEngine
     from napari_sem4d.inversion.calibration import Calibration
     from napari_sem4d.inversion.frame import FrameSolution
     from napari_sem4d.inversion.prepare import PreparedFrame
     from napari_sem4d.io.store import ResultStore
-    from napari_sem4d.physics.materials import Material
 
 _STEEP_DEG = 60.0
 _OUTSIDE_DEG = 75.0
 # Share of a frame's time at which its preview is there.
 _PREVIEW_SHARE = 0.15
-_ASK = {
-    "pixel_nm": "the pixel size (pixel_nm, nm)",
-    "beam.energy_kev": "the beam energy (beam.energy_kev, keV)",
-    "material": "the material (material, a name or a formula)",
-    "detector.segments": "the detector's segments (detector, a preset or your own)",
-}
-
-
-def require_known(series: SemSeries) -> None:
-    """Refuse a series that lacks what a reconstruction needs.
-
-    Raises
-    ------
-    SettingsError
-        Naming everything that is missing.
-    """
-    missing = series.missing()
-    if missing:
-        wanted = "; ".join(_ASK[name] for name in missing)
-        raise SettingsError(
-            f"the files do not say everything that is needed: give {wanted}, in the Load series widget, in "
-            "acquisition.yaml beside the images, or in the settings"
-        )
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device for a name of the settings ("auto", "cpu", "cuda", "mps").
-
-    Raises
-    ------
-    SettingsError
-        If that device is not there.
-    """
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there[name]:
-        raise SettingsError(f"device '{name}' is not available on this computer; use device: auto or cpu")
-    return torch.device(name)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is the same for every frame of a run."""
-
-    series: SemSeries
-    settings: Settings
-    calibration: Calibration | None
-    engine: DifferentiableEngine
-    noise: NoiseModel
-    device: torch.device
-
-    @property
-    def instrument(self) -> Instrument:
-        """Instrument with the gains that the run uses."""
-        return self.engine.setup.instrument
-
-    @property
-    def material(self) -> Material:
-        """The reference material."""
-        return self.engine.setup.material
-
-    @property
-    def pixel_nm(self) -> float:
-        """Edge of a pixel, nm."""
-        return self.engine.setup.pixel_nm
-
-    @property
-    def remove_plane(self) -> bool:
-        """Without a calibration the segments' gains are free, and the mean plane with them."""
-        return self.calibration is None
-
-    @property
-    def scale_status(self) -> str:
-        """Whether a reference has fixed the scale of the heights."""
-        fixed = self.calibration is not None and self.calibration.fixes_height_scale
-        return "calibrated" if fixed else "relative"
-
-
-def read_frame(series: SemSeries, frame: int) -> np.ndarray:
-    """Pixels of one frame, shape (K, Y, X), float32.
-
-    Raises
-    ------
-    InputError
-        If the frame was flagged as unusable, or holds no finite value.
-    """
-    if frame in series.faults:
-        raise InputError(series.faults[frame])
-    pixels = np.asarray(series.signal.isel(time=frame).values, dtype=np.float32)
-    if not np.isfinite(pixels).any(axis=(1, 2)).all():
-        raise InputError(f"frame {frame} cannot be read: a segment holds no value")
-    return pixels
-
-
-def run_instrument(
-    series: SemSeries, calibration: Calibration | None, pixels: np.ndarray
-) -> tuple[Instrument, Material]:
-    """Instrument with gains from the calibration or else from the images, and the reference material."""
-    from napari_sem4d.acquisition.checks import require_segments
-    from napari_sem4d.inversion.prepare import nominal_gains
-    from napari_sem4d.physics.materials import material
-
-    require_known(series)
-    require_segments(series)
-    reference = material(str(series.material))
-    if calibration is not None:
-        return calibration.apply(series.instrument), reference
-    return nominal_gains(series.instrument, reference, pixels), reference
-
-
-def prepare(series: SemSeries, settings: Settings, calibration: Calibration | None, frame: int) -> Setup:
-    """Gains, noise and engine, from the calibration or from one frame (the reference frame of the run)."""
-    from napari_sem4d.acquisition.noise import estimate_noise
-    from napari_sem4d.forward.engine import ForwardSetup
-    from napari_sem4d.forward.registry import make_engine
-
-    device = choose_device(settings.device)
-    pixels = read_frame(series, frame)
-    instrument, reference = run_instrument(series, calibration, pixels)
-    noise = estimate_noise(pixels, saturation=series.saturation)
-    engine = make_engine(
-        settings.engine, ForwardSetup(instrument, reference, float(series.pixel_nm or 0.0)), device=device
-    )
-    return Setup(series, settings, calibration, engine, noise, device)
-
-
-def stage_plane(setup: Setup) -> np.ndarray:
-    """The plane of the stage tilt, nm, shape (Y, 1): the top edge is nearer to the pole piece for tilt > 0."""
-    rows = setup.series.shape[0]
-    rise = np.tan(np.radians(setup.instrument.beam.tilt_deg)) * setup.pixel_nm
-    return np.asarray(rise * ((rows - 1) / 2 - np.arange(rows)))[:, None].astype(np.float32)
 
 
 def reconstruct_steps(
@@ -225,6 +89,8 @@ def _run(
     resume: bool,
     cancel: threading.Event,
 ) -> Iterator[Record]:
+    from napari_sem4d.acquisition.checks import check_frame
+
     usable = [t for t in range(series.frames) if t not in series.faults]
     if not usable:
         raise InputError(f"no frame can be used; the first: {next(iter(series.faults.values()), 'no images')}")
@@ -233,7 +99,8 @@ def _run(
     setup = prepare(series, settings, calibration, first)
     store = _open_store(setup, out, resume)
     settings = _frozen_settings(store, settings)
-    for warning in (*series.warnings, *_calibration_notes(calibration)):
+    checks = check_frame(read_frame(series, first), series.segment_names, series.saturation)
+    for warning in dict.fromkeys((*series.warnings, *checks, *_calibration_notes(calibration))):
         store.add_warning(warning)
         yield Notice(warning)
     pending = store.pending()
@@ -268,7 +135,7 @@ def _frame(
 
     pixels = read_frame(setup.series, frame)
     preview = linear_preview(pixels, setup.instrument, setup.material, setup.pixel_nm)
-    yield Preview(frame, _on_stage(setup, preview.height))
+    yield Preview(frame, setup.stage.heights(preview.height, plane_removed=False))
     _check(cancel)
     prepared = prepare_frame(pixels, setup.noise, setup.series.saturation, device=setup.device)
     valid = torch.as_tensor(prepared.valid, device=setup.device)
@@ -284,16 +151,16 @@ def _frame(
         _write_draws(setup, settings, store, frame, solution, valid, cancel)
     if store.attrs.get("curvature_weight") is None:
         store.set_attrs(curvature_weight=solution.objective.priors.curvature_weight)
-    on_stage = _on_stage(setup, height.cpu().numpy())
-    std = _with_scale_error(setup, std, on_stage)
-    relative_yield = state.relative_yield.cpu().numpy()
+    on_stage = setup.stage.heights(height.cpu().numpy(), setup.remove_plane)
+    std = _with_scale_error(setup, setup.stage.map(std * setup.stage.cosine, order=1), on_stage)
+    relative_yield = setup.stage.map(state.relative_yield.cpu().numpy(), order=1)
     misfit = solution.reduced_chi_square
     store.write_frame(
         frame,
         height=on_stage,
         height_std=std,
         relative_yield=relative_yield,
-        quality=_quality(setup, prepared, state.height),
+        quality=setup.stage.map(_quality(setup, prepared, state.height)),
         misfit=misfit,
     )
     yield FrameDone(frame, on_stage, std, relative_yield, misfit)
@@ -329,7 +196,7 @@ def _write_draws(
     )
     for i, draw in enumerate(draws):
         _check(cancel)
-        store.write_draw(frame, i, _on_stage(setup, draw.cpu().numpy()))
+        store.write_draw(frame, i, setup.stage.heights(draw.cpu().numpy(), setup.remove_plane))
 
 
 def _with_scale_error(setup: Setup, std: np.ndarray, height: np.ndarray) -> np.ndarray:
@@ -337,14 +204,6 @@ def _with_scale_error(setup: Setup, std: np.ndarray, height: np.ndarray) -> np.n
     if setup.calibration is None or not setup.calibration.fixes_height_scale:
         return std
     return np.asarray(np.hypot(std, setup.calibration.height_std(height)))
-
-
-def _on_stage(setup: Setup, height: np.ndarray) -> np.ndarray:
-    """Heights along the normal of the tilted stage, nm: its plane is taken off where the fit kept it."""
-    tilt = setup.instrument.beam.tilt_deg
-    if tilt == 0:
-        return height
-    return np.asarray((height - (0.0 if setup.remove_plane else stage_plane(setup))) * np.cos(np.radians(tilt)))
 
 
 def _quality(setup: Setup, prepared: PreparedFrame, height: torch.Tensor) -> np.ndarray:
@@ -377,16 +236,26 @@ def _open_store(setup: Setup, out: Path, resume: bool) -> ResultStore:
     calibration = "" if setup.calibration is None else setup.calibration.model_dump_json()
     stated = {"settings": _full_settings(setup).model_dump_json(), "calibration": calibration, "inputs": inputs}
     times = series.signal["time"].values
+    shape = setup.stage.shape(series.shape)
     if resume:
-        match = {**stated, "pixel_nm": series.pixel_nm, "times": times.tolist(), "shape": list(series.shape)}
+        match = {
+            **stated,
+            "pixel_nm": series.pixel_nm,
+            "times": times.tolist(),
+            "shape": list(setup.stage.shape(series.shape)),
+        }
         return ResultStore.resume(out, match=match)
     plane = "mean plane removed" if setup.remove_plane else "plane as calibrated"
-    tilt = settings.beam.tilt_deg or series.instrument.beam.tilt_deg
+    tilt = setup.instrument.beam.tilt_deg
     attrs: dict[str, object] = {
         **stated,
         "scale_status": setup.scale_status,
         "datum": f"mean height of the valid pixels of each frame is zero; {plane}"
-        + (f"; heights along the normal of the stage, tilted by {tilt:g} degrees" if tilt else ""),
+        + (
+            f"; heights along the normal of the stage, tilted by {tilt:g} degrees; y corrected for foreshortening"
+            if setup.stage.is_tilted
+            else ""
+        ),
         "software": f"napari-sem4d {__version__}",
         "engine": settings.engine,
         "device": _device_text(setup.device),
@@ -400,7 +269,7 @@ def _open_store(setup: Setup, out: Path, resume: bool) -> ResultStore:
         out,
         times=times,
         time_unit=str(series.signal.attrs.get("time_unit", "frame")),
-        shape=series.shape,
+        shape=shape,
         pixel_nm=float(series.pixel_nm or 0.0),
         attrs=attrs,
         draws=settings.inversion.draws,
@@ -442,7 +311,7 @@ def _first_readable(series: SemSeries, usable: list[int]) -> int:
         with contextlib.suppress(InputError):
             read_frame(series, frame)
             return frame
-    raise InputError("no frame of the series can be read")
+    return usable[0]  # and the reason why it cannot be read is told when it is read again
 
 
 def _correlation(noise: NoiseModel) -> tuple[list[float], list[float]]:

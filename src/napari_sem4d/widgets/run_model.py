@@ -149,7 +149,7 @@ def device_text(choice: str = "auto") -> str:
     """
     import torch
 
-    from napari_sem4d.reconstruction import choose_device
+    from napari_sem4d.run_setup import choose_device
 
     device = choose_device(choice)
     if device.type == "cuda":
