@@ -6,7 +6,7 @@ from napari_sem4d.errors import InputError
 from napari_sem4d.metrology.evaluate import evaluate, evaluate_profile
 from napari_sem4d.metrology.profile import sample_line
 from napari_sem4d.metrology.registry import AREAL, PROFILE
-from napari_sem4d.metrology.surface import Treatment, prepare_surface
+from napari_sem4d.metrology.surface import Treatment, polygon_region, prepare_surface
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +128,13 @@ def test_the_input_is_never_changed(texture):
     before = texture.copy()
     evaluate(prepare_surface(texture, PIXEL, Treatment("plane", 50, 1000)))
     assert np.array_equal(before, texture)
+
+
+def test_a_polygon_marks_the_pixels_inside():
+    region = polygon_region((20, 30), [(2, 3), (2, 13), (12, 13), (12, 3)])
+    rows, columns = np.nonzero(region)
+    assert rows.mean() == pytest.approx(7, abs=0.6) and columns.mean() == pytest.approx(8, abs=0.6)
+    assert 90 <= region.sum() <= 121
+    assert not region[15:].any() and not region[:, 20:].any()
+    with pytest.raises(InputError, match="three or more"):
+        polygon_region((20, 30), [(2, 3), (2, 13)])

@@ -16,7 +16,7 @@ from napari_sem4d.frames import slopes
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
 
 FORMULAS = ("seven_point", "central")
-_SEVEN = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
+SEVEN_POINT = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 
 
 def squared_gradient(height: np.ndarray, pixel_nm: PixelNm, formula: str = "seven_point") -> np.ndarray:
@@ -55,7 +55,7 @@ def squared_gradient(height: np.ndarray, pixel_nm: PixelNm, formula: str = "seve
             if surface.shape[axis] < 7:
                 continue
             # Only squares are used below, so the sense of the axis plays no part here.
-            seven = ndimage.correlate1d(surface, _SEVEN, axis=axis)
+            seven = ndimage.correlate1d(surface, SEVEN_POINT, axis=axis)
             inner = [slice(None), slice(None)]
             inner[axis] = slice(3, -3)
             part, better = slope[tuple(inner)], seven[tuple(inner)]

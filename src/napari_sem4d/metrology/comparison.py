@@ -10,7 +10,7 @@ from scipy import fft, ndimage
 from napari_sem4d.errors import DomainError, InputError
 from napari_sem4d.frames import slopes
 from napari_sem4d.metrology.levelling import level_plane
-from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
+from napari_sem4d.metrology.pixels import PixelNm, height_map, masked_gaussian, pixel_yx
 
 
 @dataclass(frozen=True)
@@ -132,13 +132,7 @@ def _prepared(moving: np.ndarray, own: tuple[float, float], wanted: tuple[float,
     surface = level_plane(height_map(moving), own).height.astype(np.float64)
     # A Gaussian of this width has the second moment of the wanted pixel less that of the own one.
     sigma = [np.sqrt(max((w / o) ** 2 - 1.0, 0.0) / 12.0) for w, o in zip(wanted, own, strict=True)]
-    if max(sigma) < 0.3:
-        return surface
-    valid = np.isfinite(surface)
-    weight = ndimage.gaussian_filter(valid.astype(np.float64), sigma)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        smooth = ndimage.gaussian_filter(np.where(valid, surface, 0.0), sigma) / weight
-    return np.where(valid, smooth, np.nan)
+    return surface if max(sigma) < 0.3 else masked_gaussian(surface, (sigma[0], sigma[1]))
 
 
 def _sampled(

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sem4d.errors import DomainError, InputError
 from napari_sem4d.frames import slopes
-from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
+from napari_sem4d.metrology.pixels import PixelNm, height_map, masked_gaussian, pixel_yx
 
 
 @dataclass(frozen=True)
@@ -129,7 +128,7 @@ def level_facet(height: np.ndarray, pixel_nm: PixelNm, mask: np.ndarray | None =
     py, px = pixel_yx(pixel_nm)
     weight = _fit_weight(surface, mask) > 0
     # Noise would spread the slopes of a facet; a 5-pixel Gaussian keeps facets of some ten pixels apart.
-    smooth = _masked_gaussian(surface, weight, 2.0)
+    smooth = masked_gaussian(np.where(weight, surface, np.nan), (2.0, 2.0))
     sx, sy = slopes(smooth, 1.0)
     usable = weight & np.isfinite(sx) & np.isfinite(sy)
     p, q = sx[usable] / px, sy[usable] / py
@@ -219,11 +218,3 @@ def _fit_weight(surface: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if not valid.any():
         raise DomainError("No valid pixel is left inside the region: choose another one.")
     return valid.astype(np.float64)
-
-
-def _masked_gaussian(surface: np.ndarray, valid: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Gaussian mean of the valid pixels, NaN where a pixel is not valid."""
-    weight = ndimage.gaussian_filter(valid.astype(np.float64), sigma_px, mode="constant")
-    total = ndimage.gaussian_filter(np.where(valid, surface, 0.0).astype(np.float64), sigma_px, mode="constant")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(valid, total / weight, np.nan)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from napari_sem4d.errors import InputError
 
@@ -69,3 +70,15 @@ def height_map(height: np.ndarray, ndim: int = 2) -> np.ndarray:
     if not np.isinf(array).any():
         return array
     return np.where(np.isinf(array), np.nan, array)
+
+
+def masked_gaussian(surface: np.ndarray, sigma_px: tuple[float, float]) -> np.ndarray:
+    """Gaussian mean of the valid pixels, shape (Y, X), sigma (y, x) in pixels; NaN stays NaN.
+
+    For preparing a map (looking for facets, averaging pixels); figures take the filters with nesting indices.
+    """
+    valid = np.isfinite(surface)
+    weight = ndimage.gaussian_filter(valid.astype(np.float64), sigma_px, mode="constant")
+    total = ndimage.gaussian_filter(np.where(valid, surface, 0.0).astype(np.float64), sigma_px, mode="constant")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(valid, total / weight, np.nan)

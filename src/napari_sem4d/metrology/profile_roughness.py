@@ -14,10 +14,10 @@ from itertools import pairwise
 import numpy as np
 
 from napari_sem4d.errors import DomainError
+from napari_sem4d.metrology.areal_hybrid import SEVEN_POINT
 from napari_sem4d.metrology.pixels import height_map
 
 _THRESHOLD = 0.1
-_SEVEN = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / 60.0
 
 
 @dataclass(frozen=True)
@@ -162,4 +162,4 @@ def _slope(z: np.ndarray, spacing_nm: float) -> np.ndarray:
     """Seven-point slope of the standard, NaN within three samples of an end or gap."""
     if z.size < 7:
         return np.full(z.size, np.nan)
-    return np.convolve(z, _SEVEN[::-1], mode="valid") / spacing_nm
+    return np.convolve(z, SEVEN_POINT[::-1], mode="valid") / spacing_nm

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from skimage.draw import polygon2mask
 
 from napari_sem4d.errors import DomainError, InputError
 from napari_sem4d.metrology.filters import l_filter, s_filter
@@ -105,6 +106,14 @@ class Surface:
         for draw in self.raw_draws:
             treated = self.treatment.apply(np.where(np.isfinite(self.raw), draw, np.nan), self.pixel_nm)
             yield treated - self.height
+
+
+def polygon_region(shape: tuple[int, int], points_rc: np.ndarray) -> np.ndarray:
+    """Mask (Y, X) of the pixels whose centres lie inside a polygon of (row, column) points in pixels."""
+    points = np.asarray(points_rc, dtype=float)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
+        raise InputError(f"A region needs three or more points (row, column), not shape {points.shape}.")
+    return polygon2mask(shape, points)
 
 
 def prepare_surface(
