@@ -72,6 +72,16 @@ def test_reconstruct_writes_a_result_that_info_describes(series_folder: Path, tm
     assert same.returncode == 0 and json.loads(same.stdout)["frames_done"] == 0
 
 
+def test_the_size_of_draws_is_told_before_the_run(series_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "r.zarr"
+    call = ["reconstruct", str(series_folder), "--out", str(out), "--set", "inversion.draws=2", "-q", "--json"]
+    result = runner.invoke(app, call)
+    assert result.exit_code == 0, result.stderr
+    assert "With 2 draws a frame the result takes up to" in result.stderr.splitlines()[0]
+    assert json.loads(result.stdout)["frames_done"] == 3
+    assert open_result(out)["draws"].shape == (3, 2, 40, 40)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process of Windows")
 def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(long_series_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.zarr"

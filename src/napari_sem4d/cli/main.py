@@ -83,6 +83,11 @@ def reconstruct(
     chosen = read_settings(settings, [*(set_ or []), *([f"engine={engine}"] if engine else [])], detector)
     reference = api.load_calibration(calibration) if calibration is not None else None
     series = _known(api.open_series(inputs, chosen))
+    if draws := chosen.inversion.draws:
+        from napari_sem4d.io.layout import estimate_bytes, human_size
+
+        size = human_size(estimate_bytes(series.frames, series.shape, draws))
+        note(f"With {draws} draws a frame the result takes up to {size}.")
     result = follow(
         lambda cancel: api.reconstruct_steps(
             series, out, settings=chosen, calibration=reference, resume=resume, cancel=cancel
