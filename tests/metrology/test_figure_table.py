@@ -102,6 +102,15 @@ def test_noise_power_is_subtracted_from_sq_and_slope(texture):
         assert abs(figure.value - true) < 0.5 * figure.bias
 
 
+def test_a_direction_carries_no_interval_across_its_jump_at_180_degrees():
+    x, _ = grid(64)
+    waves = 10 * np.sin(2 * np.pi * x / 160)
+    draws = waves + np.random.default_rng(0).normal(0, 2, (8, *x.shape))
+    figure = evaluate(prepare_surface(waves, PIXEL, Treatment("mean"), draws=draws), ["Std"])[0]
+    assert min(figure.value, 180 - figure.value) < 1.0
+    assert figure.low is None
+
+
 def test_profile_figures_come_with_intervals_and_section_lengths(texture):
     rng = np.random.default_rng(2)
     noisy = texture + rng.normal(0, 1, texture.shape)

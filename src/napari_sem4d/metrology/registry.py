@@ -31,9 +31,9 @@ class Parameter:
         From an ArealAnalysis or ProfileAnalysis to a number.
     uses : str
         The intermediate that it reads (an attribute of the analysis).
-    interval : {"quadratic", "bootstrap"}
+    interval : {"quadratic", "bootstrap", "none"}
         "quadratic": its square is a mean of squares, so the noise power is subtracted;
-        "bootstrap": parametric bootstrap, bias shown.
+        "bootstrap": parametric bootstrap, bias shown; "none": an angle modulo 180 degrees has no such interval.
     scales_with_height : bool
         Whether another height scale would change the number (so a relative height gives none in nm).
     needs_s_filter : bool
@@ -125,6 +125,7 @@ _AREAL = (
         "degree",
         "Texture direction: maximum of the angular spectrum, counter-clockwise from +x; it lies across the lay.",
         "direction",
+        interval="none",
         **_FREE,
     ),
     _areal(
