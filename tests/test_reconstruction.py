@@ -1,7 +1,9 @@
 """A series becomes a result store, frame by frame, and nothing that is finished is ever lost."""
 
 import json
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,7 +89,7 @@ def test_heights_of_every_frame_come_out_unmirrored_and_in_time(folder, tmp_path
 def test_every_frame_is_previewed_then_done_with_progress_between(folder, tmp_path):
     seen = records(folder, tmp_path / "r.zarr")
     kinds = [type(r) for r in seen if not isinstance(r, Progress | Notice)]
-    assert kinds == [Preview, FrameDone] * FRAMES + [Finished]
+    assert kinds == [Preview, *[Preview, FrameDone] * FRAMES, Finished]  # one preview at once
     shares = [r.fraction for r in seen if isinstance(r, Progress)]
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
@@ -110,6 +112,21 @@ def test_the_weight_of_the_prior_is_found_once_and_kept(folder, tmp_path):
     records(folder, tmp_path / "again.zarr", settings=again)
     first, second = (api.open_result(tmp_path / n)["height"].values for n in ("r.zarr", "again.zarr"))
     assert np.abs(first - second).max() < 0.05 * first.std()
+
+
+def test_a_flat_first_frame_does_not_smooth_away_what_grows_later():
+    truth = tifffile.imread(api.sample_series().parent / "truth" / "islands_height_nm.tif")
+    calibration = api.load_calibration(api.sample_series().parent / "calibration.yaml")
+    series = api.open_series(api.sample_series())
+    with tempfile.TemporaryDirectory() as folder:
+        result = api.open_result(api.reconstruct(series, Path(folder) / "r.zarr", calibration=calibration))
+        assert result.attrs["scale_status"] == "calibrated"
+        for t, true_height in enumerate(truth):
+            error = result["height"][t].values - (true_height - true_height.mean())
+            assert error.std() < 1.0 + 0.02 * true_height.std()
+            assert float(result["misfit"][t]) == pytest.approx(1.0, abs=0.06)
+            inside = np.abs(error) < 2 * result["height_std"][t].values
+            assert inside.mean() > 0.85
 
 
 def test_cancelling_keeps_what_is_done_and_resume_goes_on(folder, tmp_path):

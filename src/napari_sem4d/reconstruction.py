@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from napari_sem4d.acquisition.noise import NoiseModel
     from napari_sem4d.inversion.calibration import Calibration
     from napari_sem4d.inversion.frame import FrameSolution
+    from napari_sem4d.inversion.objective import Objective, State
     from napari_sem4d.inversion.prepare import PreparedFrame
+    from napari_sem4d.inversion.preview import LinearPreview
     from napari_sem4d.io.store import ResultStore
 
+_WEIGHT_FRAMES = 5
 _STEEP_DEG = 60.0
 _OUTSIDE_DEG = 75.0
 # Share of a frame's time at which its preview is there.
@@ -104,6 +107,9 @@ def _run(
         store.add_warning(warning)
         yield Notice(warning)
     pending = store.pending()
+    if settings.inversion.curvature_weight is None and len(usable) > 1:
+        yield from _choose_weight(setup, store, usable, cancel)
+        settings = _frozen_settings(store, settings)
     clock = _Clock(len(pending))
     for done, frame in enumerate(pending):
         _check(cancel)
@@ -122,25 +128,69 @@ def _run(
     yield Finished(out, warnings=tuple(json.loads(str(store.attrs.get("warnings") or "[]"))))
 
 
+def _choose_weight(
+    setup: Setup, store: ResultStore, usable: list[int], cancel: threading.Event
+) -> Iterator[Record]:
+    """Fix the weight of the curvature prior for the whole series: the least that any of a few frames calls for.
+
+    One weight for all frames, so that the resolution does not change in time; the roughest frame decides, so
+    that a flat first frame does not smooth away what grows later.
+    """
+    from napari_sem4d.inversion.frame import find_weight
+
+    chosen = sorted({usable[round(i)] for i in np.linspace(0, len(usable) - 1, _WEIGHT_FRAMES)})
+    weights = []
+    for n, frame in enumerate(chosen):
+        _check(cancel)
+        yield Progress(0.0, f"weight of the prior: frame {n + 1} of {len(chosen)}", frame, setup.series.frames)
+        try:
+            pixels = read_frame(setup.series, frame)
+            preview = _preview(setup, pixels)
+            if n == 0:
+                yield Preview(frame, setup.stage.heights(preview.height, plane_removed=False))
+            _, objective, guess = _start(setup, setup.settings, pixels, preview)
+        except InputError:
+            continue  # it is flagged when its turn comes
+        weights.append(find_weight(objective, guess, setup.settings.inversion, lambda _: _check(cancel))[0])
+    if weights:
+        store.set_attrs(curvature_weight=min(weights))
+
+
+def _preview(setup: Setup, pixels: np.ndarray) -> LinearPreview:
+    from napari_sem4d.inversion.preview import linear_preview
+
+    return linear_preview(pixels, setup.instrument, setup.material, setup.pixel_nm)
+
+
+def _start(
+    setup: Setup, settings: Settings, pixels: np.ndarray, preview: LinearPreview
+) -> tuple[PreparedFrame, Objective, State]:
+    """Weigh a frame's signals, and evaluate its objective at the preview."""
+    import torch
+
+    from napari_sem4d.inversion.frame import first_guess
+    from napari_sem4d.inversion.prepare import prepare_frame
+
+    prepared = prepare_frame(pixels, setup.noise, setup.series.saturation, device=setup.device)
+    height = torch.as_tensor(preview.height, device=setup.device)
+    return prepared, *first_guess(setup.engine, prepared.data, settings.inversion, height, preview.mean_yield)
+
+
 def _frame(
     setup: Setup, settings: Settings, store: ResultStore, frame: int, cancel: threading.Event
 ) -> Iterator[Record]:
     import torch
 
-    from napari_sem4d.inversion.frame import first_guess, solve_frame
+    from napari_sem4d.inversion.frame import solve_frame
     from napari_sem4d.inversion.gauge import to_datum
     from napari_sem4d.inversion.height_error import height_std, noise_colour
-    from napari_sem4d.inversion.prepare import prepare_frame
-    from napari_sem4d.inversion.preview import linear_preview
 
     pixels = read_frame(setup.series, frame)
-    preview = linear_preview(pixels, setup.instrument, setup.material, setup.pixel_nm)
+    preview = _preview(setup, pixels)
     yield Preview(frame, setup.stage.heights(preview.height, plane_removed=False))
     _check(cancel)
-    prepared = prepare_frame(pixels, setup.noise, setup.series.saturation, device=setup.device)
+    prepared, objective, guess = _start(setup, settings, pixels, preview)
     valid = torch.as_tensor(prepared.valid, device=setup.device)
-    start = torch.as_tensor(preview.height, device=setup.device)
-    objective, guess = first_guess(setup.engine, prepared.data, settings.inversion, start, preview.mean_yield)
     solution = solve_frame(objective, guess, settings.inversion, on_step=lambda _: _check(cancel))
     state = solution.state
     height = to_datum(state.height, valid, setup.remove_plane)

@@ -77,6 +77,20 @@ def first_guess(
     return objective, objective.again(state)
 
 
+def find_weight(
+    objective: Objective,
+    state: State,
+    settings: InversionSettings,
+    on_step: Callable[[State], None] | None = None,
+) -> tuple[float, torch.Tensor]:
+    """The curvature weight that one frame calls for, and its height (nm) under that weight, nearly solved."""
+    priors = objective.priors
+    weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
+    state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
+    weight = discrepancy_weight(weak, state)
+    return weight, _under_weight(weak, state, weight)
+
+
 def solve_frame(
     objective: Objective,
     state: State,
@@ -94,12 +108,9 @@ def solve_frame(
         Called with every accepted state; may raise to cancel.
     """
     if settings.curvature_weight is None:
-        priors = objective.priors
-        weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
-        state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
-        weight = discrepancy_weight(weak, state)
-        objective = objective.with_priors(priors.with_curvature_weight(weight))
-        state = objective.at(_under_weight(weak, state, weight), state.relative_yield)
+        weight, height = find_weight(objective, state, settings, on_step)
+        objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
+        state = objective.at(height, state.relative_yield)
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
     return FrameSolution(objective, state, reduced_chi_square(objective, state))
 
