@@ -202,7 +202,7 @@ def _frame(
     if store.attrs.get("curvature_weight") is None:
         store.set_attrs(curvature_weight=solution.objective.priors.curvature_weight)
     on_stage = setup.stage.heights(height.cpu().numpy(), setup.remove_plane)
-    std = _with_scale_error(setup, setup.stage.map(std * setup.stage.cosine, order=1), on_stage)
+    std = _with_calibration_error(setup, setup.stage.map(std * setup.stage.cosine, order=1), on_stage)
     relative_yield = setup.stage.map(state.relative_yield.cpu().numpy(), order=1)
     misfit = solution.reduced_chi_square
     store.write_frame(
@@ -249,11 +249,11 @@ def _write_draws(
         store.write_draw(frame, i, setup.stage.heights(draw.cpu().numpy(), setup.remove_plane))
 
 
-def _with_scale_error(setup: Setup, std: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """Add the calibration's uncertainty of scale, which grows with the distance from the datum."""
+def _with_calibration_error(setup: Setup, noise_std: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """The noise's standard uncertainty with that of the calibration, where one fixes the scale."""
     if setup.calibration is None or not setup.calibration.fixes_height_scale:
-        return std
-    return np.asarray(np.hypot(std, setup.calibration.height_std(height)))
+        return noise_std
+    return np.asarray(np.hypot(noise_std, setup.calibration.height_std(height)))
 
 
 def _quality(setup: Setup, prepared: PreparedFrame, height: torch.Tensor) -> np.ndarray:
@@ -295,12 +295,11 @@ def _open_store(setup: Setup, out: Path, resume: bool) -> ResultStore:
             "shape": list(setup.stage.shape(series.shape)),
         }
         return ResultStore.resume(out, match=match)
-    plane = "mean plane removed" if setup.remove_plane else "plane as calibrated"
     tilt = setup.instrument.beam.tilt_deg
     attrs: dict[str, object] = {
         **stated,
         "scale_status": setup.scale_status,
-        "datum": f"mean height of the valid pixels of each frame is zero; {plane}"
+        "datum": f"mean height of the valid pixels of each frame is zero; {_plane_text(setup)}"
         + (
             f"; heights along the normal of the stage, tilted by {tilt:g} degrees; y corrected for foreshortening"
             if setup.stage.is_tilted
@@ -336,6 +335,17 @@ def _full_settings(setup: Setup) -> Settings:
         "pixel_nm": setup.series.pixel_nm,
     }
     return setup.settings.model_copy(update=known)
+
+
+def _plane_text(setup: Setup) -> str:
+    if setup.calibration is None:
+        return "mean plane removed"
+    from napari_sem4d.inversion.plane_error import plane_std_deg
+
+    uncertain = plane_std_deg(setup.calibration, setup.instrument, setup.material)
+    return (
+        f"plane as calibrated, its tilt known to {uncertain:.2g} degrees (standard uncertainty, not in height_std)"
+    )
 
 
 def _frozen_settings(store: ResultStore, settings: Settings) -> Settings:

@@ -47,7 +47,7 @@ def linear_preview(
     pixel_nm : float
     """
     tangent = float(np.tan(np.radians(instrument.beam.tilt_deg)))
-    value, by_p, by_q = _linear_response(instrument, material, tangent)
+    value, by_p, by_q = linear_response(instrument, material, tangent)
     solver = np.linalg.pinv(np.stack([value, by_p, by_q], axis=1) / value[:, None]) / value
     offset = np.array([s.offset for s in instrument.detector.segments])
     means = np.nanmean(frame, axis=(1, 2))
@@ -86,7 +86,7 @@ def integrate_slopes(slope_x: np.ndarray, slope_y: np.ndarray, pixel_nm: float) 
     return np.asarray(idctn(modes, norm="ortho", workers=2))
 
 
-def _linear_response(
+def linear_response(
     instrument: Instrument, material: Material, tangent: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Response of each segment (with its gain) at the stage's plane and its derivatives, each of shape (K,)."""
