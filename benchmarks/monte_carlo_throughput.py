@@ -54,8 +54,8 @@ def main() -> None:
     simulate_plane(copper, 5.0, 100)
     simulate(Specimen.around(np.zeros((4, 4)), PIXEL_NM, copper, 5.0), 5.0, 2)
     rows = []
+    n = SHAPE[0] * SHAPE[1] * ELECTRONS
     for energy in (5.0, 10.0, 20.0):
-        n = SHAPE[0] * SHAPE[1] * ELECTRONS
         for surface, height in (("flat", np.zeros(SHAPE)), ("rough, 27 degrees", rough_surface())):
             specimen = Specimen.around(height, PIXEL_NM, copper, energy)
             rate = best_rate(

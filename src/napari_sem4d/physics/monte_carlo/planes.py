@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ def simulate_plane(
     seed: int = 0,
     binning: Binning | None = None,
     reach: float = REACH,
-    threads: int = 2,
+    threads: int | None = None,
     cancel: Event | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> PlaneResult:
@@ -87,8 +88,8 @@ def simulate_plane(
         Bins about the surface's normal.
     reach : float
         See :data:`~napari_sem4d.physics.monte_carlo.tables.REACH`.
-    threads : int
-        Threads to work on chunks of electrons.
+    threads : int, optional
+        Threads to work on chunks of electrons; all cores by default.
     cancel : threading.Event, optional
         Set it to stop.
     progress : callable, optional
@@ -124,7 +125,7 @@ def simulate_plane(
     counts = np.zeros(bins.shape, np.int64)
     radii = np.zeros(_RADIUS_BINS, np.int64)
     tally = np.zeros(6)
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         # Chunks are added in their order, so that sums of floats do not depend on the threads either.
         for number, (c, r, t) in enumerate(pool.map(chunk, starts), start=1):
             counts += c
