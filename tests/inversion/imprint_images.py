@@ -20,14 +20,14 @@ ENERGY_KEV = 7.0
 @dataclass(frozen=True)
 class Truth:
     rotation_deg: float = 8.0
-    half_diagonal: float = 45.0
+    half_diagonal: float = 36.0
     first_azimuth_deg: float = 100.0
     chirality: int = -1
     count: int = 3
     polar_deg: tuple[float, float] = (28.0, 62.0)
     axis_tilt_deg: tuple[float, float] = (0.6, -0.4)
     noise: float = 0.05
-    side: int = 180
+    side: int = 144
 
     @property
     def face_azimuths_rad(self) -> np.ndarray:

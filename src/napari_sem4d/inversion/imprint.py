@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import least_squares
 
 from napari_sem4d.errors import InputError
 
 _COARSE_SIDE = 384  # pixels of the longer image side in which candidates are searched
-_FINE_HALF_DIAGONAL = 60  # pixels of the half diagonal at which the outline is fitted
+_COARSE_HALF_DIAGONAL = 16  # pixels of the half diagonal at which candidates are compared
+_FINE_HALF_DIAGONAL = 40  # pixels of the half diagonal at which the outline is fitted
 _CANDIDATES = 4
-_LEAST_EXPLAINED = 0.5  # share of the signal variance in the window that four faces and a flat must explain
+_DIFFERENCE = 1e-4  # step of numerical derivatives, in units of the parameters' scale
+_LEAST_EXPLAINED = 0.4  # share of the signal variance in the window that differences between faces must explain
 _NO_IMPRINT = (
     "no imprint was found in the image: a Vickers imprint shows four triangular faces of different brightness "
     "around one point, {why}; choose an image that shows one whole imprint, or mark a smaller region around it"
@@ -37,7 +38,8 @@ class ImprintOutline:
     half_diagonals : tuple of float
         Lengths of the four half diagonals, pixels, counter-clockwise from the first.
     explained : float
-        Share of the signal variance around the imprint that four faces and a flat explain, 0 to 1.
+        Share of the signal variance around the imprint that the differences between the four faces explain,
+        0 to 1 (a uniform spot has none).
     """
 
     row: float
@@ -68,7 +70,7 @@ class ImprintOutline:
         cos, sin = np.cos(self.rotation_rad), np.sin(self.rotation_rad)
         return right * cos + up * sin, up * cos - right * sin
 
-    def face_masks(self, shape: tuple[int, int], margin: float = 0.12) -> np.ndarray:
+    def face_masks(self, shape: tuple[int, int], margin: float = 0.1) -> np.ndarray:
         """Masks of the four faces, shrunk on all sides.
 
         Parameters
@@ -103,7 +105,8 @@ def find_imprint(signals: np.ndarray) -> ImprintOutline:
 
     Regions that differ from the image's plane trend are candidates; to each a soft square with four faces of
     constant signal on a constant surrounding is fitted (least squares with a robust loss, so that debris and
-    scratches count little); the one that explains most is kept.
+    scratches count little); the largest whose faces
+    differ is kept.
 
     Parameters
     ----------
@@ -129,20 +132,26 @@ def find_imprint(signals: np.ndarray) -> ImprintOutline:
         raise InputError(_NO_IMPRINT.format(why="and nothing here stands out from the background"))
     best: ImprintOutline | None = None
     for row, col, half in candidates:
-        fitted = _fit_candidate(coarse, row, col, half)
-        if fitted is not None and (best is None or fitted.explained > best.explained):
-            best = fitted
+        again = max(1, int(half / _COARSE_HALF_DIAGONAL))
+        small = _standardise(_downsample(coarse, again)) if again > 1 else coarse
+        fitted = _fit_candidate(small, (row + 0.5) / again - 0.5, (col + 0.5) / again - 0.5, half / again)
+        if fitted is not None:
+            fitted = _rescaled(fitted, again)
+            # A facetted crumb may be fitted better than the imprint, but it is smaller.
+            if best is None or fitted.explained * fitted.diagonal**2 > best.explained * best.diagonal**2:
+                best = fitted
     if best is None or best.explained < _LEAST_EXPLAINED:
         share = 0.0 if best is None else best.explained
-        raise InputError(_NO_IMPRINT.format(why=f"and here four faces explain only {share:.0%} of the contrast"))
+        raise InputError(
+            _NO_IMPRINT.format(why=f"and here their differences explain only {share:.0%} of the contrast")
+        )
     in_full = _rescaled(best, step)
     fine_step = max(1, int(in_full.diagonal / 2 / _FINE_HALF_DIAGONAL))
-    if fine_step < step:
-        fine = _standardise(_downsample(signals, fine_step))
-        start = _rescaled(in_full, fine_step, inverse=True)
-        refined = _fit(fine, _to_parameters(start), start.diagonal / 2)
-        if refined is not None:
-            in_full = _rescaled(refined, fine_step)
+    fine = _standardise(_downsample(signals, fine_step))
+    start = _rescaled(in_full, fine_step, inverse=True)
+    refined = _fit(fine, _to_parameters(start), start.diagonal / 2, reach=1.5, steps=15)
+    if refined is not None:
+        in_full = _rescaled(refined, fine_step)
     if not _inside(in_full, shape):
         raise InputError(
             "the imprint reaches over the border of the image: all four faces must be seen whole; "
@@ -237,10 +246,12 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x * 1.7, -40, 40)))
 
 
-def _fit(images: np.ndarray, start: np.ndarray, half: float) -> ImprintOutline | None:
-    """Fit outline and levels in a window around the start; None if it runs away."""
+def _fit(
+    images: np.ndarray, start: np.ndarray, half: float, reach: float = 2.0, steps: int = 30
+) -> ImprintOutline | None:
+    """Fit outline and levels in a window of ``reach`` half diagonals around the start; None if it runs away."""
     k, y, x = images.shape
-    reach = 2.0 * half
+    reach = reach * half
     low_r, high_r = max(0, int(start[0] - reach)), min(y, int(start[0] + reach) + 1)
     low_c, high_c = max(0, int(start[1] - reach)), min(x, int(start[1] + reach) + 1)
     window = images[:, low_r:high_r, low_c:high_c]
@@ -259,17 +270,18 @@ def _fit(images: np.ndarray, start: np.ndarray, half: float) -> ImprintOutline |
     scale = np.array([half, half, 1.0, half, half, half, half])
     # Debris and edges deviate by many noise widths; beyond this a pixel counts linearly only.
     spread = max(1.0, float(np.median(np.abs(residual(start)))) * 1.5)
-    result: Any = least_squares(
-        residual, start, x_scale=scale, loss="soft_l1", f_scale=spread, max_nfev=60, method="trf"
-    )
-    fitted = result.x
+    fitted, information = _minimise(residual, start, scale, spread, steps)
     halves = fitted[3:]
     if halves.min() < 3 or halves.max() > 3 * half or halves.max() > 2.5 * halves.min():
         return None
     rest = residual(fitted)
-    explained = 1 - float((rest**2).sum() / ((data - np.median(data, axis=0)) ** 2).sum())
-    information = result.jac.T @ result.jac / max(float(np.mean(rest**2)), 1e-30)
-    rotation_std = float(np.sqrt(max(np.linalg.pinv(information)[2, 2], 0.0)))
+    members = _memberships(fitted, rows, cols)
+    alike = np.stack([members[:, :4].sum(1), members[:, 4]], axis=1)
+    uniform = data - alike @ np.linalg.lstsq(alike, data, rcond=None)[0]
+    total = float(((data - data.mean(axis=0)) ** 2).sum())
+    explained = float((uniform**2).sum() - (rest**2).sum()) / max(total, 1e-30)
+    covariance = np.linalg.pinv(information) * float(np.mean(rest**2))
+    rotation_std = float(np.sqrt(max(covariance[2, 2], 0.0)))
     quarter = int(np.round(fitted[2] / (np.pi / 2)))
     return ImprintOutline(
         row=float(fitted[0]),
@@ -280,6 +292,51 @@ def _fit(images: np.ndarray, start: np.ndarray, half: float) -> ImprintOutline |
         half_diagonals=tuple(float(h) for h in np.roll(halves, quarter)),  # type: ignore[arg-type]
         explained=explained,
     )
+
+
+def _minimise(
+    residual: Callable[[np.ndarray], np.ndarray], start: np.ndarray, scale: np.ndarray, spread: float, steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levenberg-Marquardt with reweighting for a loss that is linear beyond ``spread``.
+
+    Normal equations, because thousands of residuals meet seven parameters.
+
+    Returns
+    -------
+    x : numpy.ndarray, shape (P,)
+    information : numpy.ndarray, shape (P, P)
+        ``J^T W J`` at the last step.
+    """
+
+    def cost(rest: np.ndarray) -> float:
+        return float((np.sqrt(1 + (rest / spread) ** 2) - 1).sum())
+
+    x, damping = start.astype(np.float64), 1e-2
+    rest = residual(x)
+    for _ in range(steps):
+        columns = []
+        for i, size in enumerate(scale):
+            shifted = x.copy()
+            shifted[i] += _DIFFERENCE * size
+            columns.append((residual(shifted) - rest) / _DIFFERENCE)
+        jacobian = np.stack(columns, axis=1)  # in units of ``scale``
+        weight = 1 / np.sqrt(1 + (rest / spread) ** 2)
+        information = jacobian.T @ (weight[:, None] * jacobian)
+        gradient = jacobian.T @ (weight * rest)
+        before = cost(rest)
+        while True:
+            damped = information + damping * np.diag(np.diag(information) + 1e-12)
+            trial = x - scale * np.linalg.solve(damped, gradient)
+            trial_rest = residual(trial)
+            if cost(trial_rest) < before or damping > 1e6:
+                break
+            damping *= 10
+        gain = before - cost(trial_rest)
+        if gain > 0:
+            x, rest, damping = trial, trial_rest, max(damping / 10, 1e-9)
+        if gain < 1e-6 * before:
+            break
+    return x, information / np.outer(scale, scale)
 
 
 def _to_parameters(outline: ImprintOutline) -> np.ndarray:

@@ -13,6 +13,7 @@ from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
 
 _POLAR_UNIT_DEG = 10.0
 _LITTLE_LEARNT = 0.8
+_TRIAL_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,8 @@ class ImprintFit:
     """The fitted detector.
 
     ``x`` and ``covariance_x`` are internal parameters of ``layout``; ``values``, ``std`` and ``correlation`` are
-    the same in the units of ``units``. ``segments`` have azimuths in the image's frame.
+    the same in the units of ``units``. ``segments`` have azimuths in the image's frame. ``data_correlation`` is
+    the multiple correlation of each parameter with all others in the signals alone, without the priors.
     """
 
     layout: Layout
@@ -233,6 +235,7 @@ class ImprintFit:
     values: np.ndarray
     std: np.ndarray
     correlation: np.ndarray
+    data_correlation: np.ndarray
     segments: tuple[Segment, ...]
     slopes: np.ndarray
     amplification: float
@@ -269,11 +272,13 @@ def fit_imprint(problem: ImprintProblem) -> ImprintFit:
         def residual(x: np.ndarray, layout: Layout = layout) -> np.ndarray:
             return np.concatenate([layout.misfit(x), layout.priors(x)])
 
-        result = least_squares(residual, layout.start(), x_scale="jac", max_nfev=200)
-        solutions.append((float(result.cost), layout, result.x, np.asarray(result.jac)))
+        # A few steps tell the right arrangement from the mirrored one; only the better one is carried on.
+        first = least_squares(residual, layout.start(), x_scale="jac", max_nfev=_TRIAL_STEPS)
+        solutions.append((float(first.cost), layout, first.x, residual))
     solutions.sort(key=lambda s: s[0])
-    _, layout, x, jacobian = solutions[0]
-    return _finish(problem, layout, x, jacobian, 2 * solutions[1][0])
+    _, layout, x, residual = solutions[0]
+    result = least_squares(residual, x, x_scale="jac", max_nfev=100)
+    return _finish(problem, layout, result.x, np.asarray(result.jac), 2 * solutions[1][0])
 
 
 def segment_azimuths(problem: ImprintProblem) -> np.ndarray:
@@ -348,6 +353,7 @@ def _finish(
         values=values,
         std=std_x * np.abs(scale),
         correlation=covariance / np.outer(std_x, std_x),
+        data_correlation=_multiple_correlation(data.T @ data),
         segments=state.segments,
         slopes=state.slopes,
         amplification=state.amplification,
@@ -360,6 +366,15 @@ def _finish(
         hardly_determined=tuple((names[i], float(learnt[i])) for i in np.flatnonzero(learnt > _LITTLE_LEARNT)),
         rejected_chi_square=rejected,
     )
+
+
+def _multiple_correlation(information: np.ndarray) -> np.ndarray:
+    """Multiple correlation of every parameter with the others, from the information matrix (1: not told apart)."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    normalised = information / np.outer(scale, scale)
+    variance = np.diag(np.linalg.inv(normalised + 1e-9 * np.eye(len(scale))))
+    correlation: np.ndarray = np.sqrt(np.clip(1 - 1 / variance, 0.0, 1.0))
+    return correlation
 
 
 def cyclic_order(azimuths_deg: np.ndarray) -> int:

@@ -54,7 +54,7 @@ class ImprintGeometry:
 
 
 def measure_imprint(
-    height: np.ndarray, pixel_nm: float, faces: ImprintOutline, margin: float = 0.15
+    height: np.ndarray, pixel_nm: float, faces: ImprintOutline, margin: float = 0.08
 ) -> ImprintGeometry:
     """Measure the faces of an imprint.
 

@@ -36,7 +36,7 @@ class VickersSettings(StrictModel):
         22.0, gt=0, lt=60, description="Inclination of the faces, degrees (136 degrees between opposite faces)"
     )
     margin: float = Field(
-        0.15, ge=0.02, le=0.3, description="Margin kept from ridges and edges, share of the half diagonal"
+        0.1, ge=0.02, le=0.3, description="Margin kept from ridges and edges, share of the half diagonal"
     )
     free_gains: bool = Field(True, description="Fit the segments' gains")
     free_offsets: bool = Field(True, description="Fit the segments' offsets")
@@ -81,7 +81,7 @@ class ImprintData:
 
 def measure_regions(
     signals: np.ndarray,
-    margin: float = 0.15,
+    margin: float = 0.1,
     saturation: float | None = None,
     region: tuple[int, int, int, int] | None = None,
 ) -> ImprintData:
@@ -242,19 +242,18 @@ def check_amplification(fit: ImprintFit) -> None:
     Raises
     ------
     SettingsError
-        If its correlation with another parameter exceeds 0.95.
+        If its multiple correlation with the others, in the signals alone, exceeds 0.95.
     """
     if "z amplification" not in fit.names:
         return
     row = fit.names.index("z amplification")
-    correlation = np.abs(fit.correlation[row]).copy()
-    correlation[row] = 0
-    worst = int(correlation.argmax())
-    if correlation[worst] > _HIGH_CORRELATION:
+    if fit.data_correlation[row] > _HIGH_CORRELATION:
+        others = np.abs(np.delete(fit.correlation[row], row))
+        closest = [n for n in fit.names if n != "z amplification"][int(others.argmax())]
         raise SettingsError(
-            f"the z amplification cannot be told from '{fit.names[worst]}' on this imprint (correlation "
-            f"{fit.correlation[row, worst]:.3f}, limit {_HIGH_CORRELATION}); keep it at 1, or give gains and "
-            "offsets from a flat and a dark reference and fix them"
+            "the z amplification cannot be told from the other free parameters on this imprint (multiple "
+            f"correlation {fit.data_correlation[row]:.3f}, limit {_HIGH_CORRELATION}, closest '{closest}'). "
+            "Keep it at 1, or give gains and offsets from a flat and a dark reference and fix them"
         )
 
 
