@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 
@@ -12,6 +13,7 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The prior may add to the misfit this share of the noise that the height is left with.
 _BIAS_SHARE = 0.1
+_BINS = 1000
 
 
 def provisional_weight(hessian: SpectralHessian) -> float:
@@ -49,17 +51,15 @@ def discrepancy_weight(objective: Objective, state: State) -> float:
     # What the modes would be without the prior; beyond a thousandfold the solution says nothing of them.
     power = dct2(state.height).double().square() * hessian.height_data.double()
     power = power * (1 + now * ratio).clamp_max(1e3).square()
-
-    def shrunk(weight: float) -> torch.Tensor:
-        return (weight * ratio / (1 + weight * ratio)).square()
-
-    free = 2 * state.misfit - float((shrunk(now) * power).sum())
+    modes = _Binned.of(ratio, power)
+    free = 2 * state.misfit - float((modes.shrunk(now) * modes.power).sum())
     noise = max(free, 0.0) / _residual_freedom(objective, hessian, ratio, 0.0)
 
     def excess(log_weight: float) -> float:
         weight = math.exp(log_weight)
-        bias = float((shrunk(weight) * (power - noise)).sum())
-        return bias - _BIAS_SHARE * noise * float((1 / (1 + weight * ratio)).sum())
+        bias = float((modes.shrunk(weight) * (modes.power - noise * modes.count)).sum())
+        kept = float((modes.count / (1 + weight * modes.ratio)).sum())
+        return bias - _BIAS_SHARE * noise * kept
 
     lowest, highest = math.log(now) - 14.0, math.log(now) + 14.0
     for _ in range(40):
@@ -69,6 +69,32 @@ def discrepancy_weight(objective: Objective, state: State) -> float:
         else:
             highest = middle
     return math.exp(0.5 * (lowest + highest))
+
+
+@dataclass(frozen=True)
+class _Binned:
+    """Modes summed in narrow bins of prior over data, so that a weight is judged at once."""
+
+    ratio: torch.Tensor
+    power: torch.Tensor
+    count: torch.Tensor
+
+    @classmethod
+    def of(cls, ratio: torch.Tensor, power: torch.Tensor) -> _Binned:
+        log_ratio = ratio.clamp_min(1e-300).log().flatten()
+        # Modes below the lowest edge (the mean plane) carry no prior: their own bin changes nothing.
+        edges = torch.linspace(
+            max(float(log_ratio.max()) - 46.0, float(log_ratio.min())), float(log_ratio.max()), _BINS + 1
+        ).to(log_ratio)
+        where = torch.bucketize(log_ratio, edges[1:-1])
+        centre = (0.5 * (edges[1:] + edges[:-1])).exp()
+        one = torch.ones_like(log_ratio)
+        blank = torch.zeros(_BINS, dtype=torch.float64, device=ratio.device)
+        return cls(centre, blank.index_add(0, where, power.flatten()), blank.index_add(0, where, one))
+
+    def shrunk(self, weight: float) -> torch.Tensor:
+        """Share of each mode's power that the prior takes away at a weight."""
+        return (weight * self.ratio / (1 + weight * self.ratio)).square()
 
 
 def _prior_over_data(hessian: SpectralHessian) -> torch.Tensor:

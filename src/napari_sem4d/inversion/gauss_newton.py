@@ -51,9 +51,13 @@ def minimise(
         candidate = _search(objective, state, change)
         if candidate is None:
             break
+        # The step was as good as its linear model: what that missed is what a further step could gain.
+        missed = abs(state.objective - candidate.objective - expected)
         state = candidate
         if on_step is not None:
             on_step(state)
+        if missed < tolerance * state.objective:
+            break
     return state
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter, maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_filter
 
 from napari_sem4d.acquisition.instrument import Instrument
 from napari_sem4d.acquisition.noise import NoiseModel
@@ -87,7 +87,7 @@ def prepare_frame(
         return torch.as_tensor(array, dtype=kind, device=device)
 
     data = FrameData(tensor(filled, dtype), tensor(weight, dtype), tensor(censored, torch.bool))
-    return PreparedFrame(data, censored.any(axis=0), ~usable.all(axis=0))
+    return PreparedFrame(data, np.asarray(censored.any(axis=0)), np.asarray(~usable.all(axis=0)))
 
 
 def nominal_gains(instrument: Instrument, material: Material, frame: np.ndarray) -> Instrument:
@@ -136,9 +136,14 @@ def _smooth(image: np.ndarray, finite: np.ndarray) -> np.ndarray:
 
 def _outliers(image: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """Pixels that stand out from all their eight neighbours by more than the noise explains."""
-    ring = np.ones((3, 3), dtype=bool)
-    ring[1, 1] = False
     limit = _OUTLIER_SIGMAS * np.sqrt(variance)
-    above = image - maximum_filter(image, footprint=ring, mode="nearest") > limit
-    below = minimum_filter(image, footprint=ring, mode="nearest") - image > limit
-    return np.asarray(above | below)
+    return np.asarray(_beyond_neighbours(image, limit) | _beyond_neighbours(-image, limit))
+
+
+def _beyond_neighbours(image: np.ndarray, limit: np.ndarray) -> np.ndarray:
+    """Where a pixel exceeds the largest of its eight neighbours by more than a limit."""
+    padded = np.pad(image, 1, mode="edge")
+    sideways = np.maximum(padded[:, :-2], padded[:, 2:])
+    whole_row = np.maximum(sideways, padded[:, 1:-1])
+    neighbours = np.maximum(np.maximum(whole_row[:-2], whole_row[2:]), sideways[1:-1])
+    return np.asarray(image - neighbours > limit)

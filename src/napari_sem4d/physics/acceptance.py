@@ -7,8 +7,8 @@ import numpy as np
 from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.physics.local_law import LocalLaw
 
-_POLAR_NODES = 24
-_AZIMUTH_NODES_PER_TURN = 144
+_POLAR_NODES = 16
+_AZIMUTH_NODES_PER_TURN = 108
 
 
 def directions(segment: Segment) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
