@@ -100,6 +100,7 @@ class Runner(QObject):
             self.told.emit(record.message, "warning")
         elif isinstance(record, (Failed, Finished)):
             self._end = record
+            self._finished()
 
     def _show(self, frame: int, change: Any) -> None:
         if self.view is None:
@@ -120,6 +121,9 @@ class Runner(QObject):
             self.follow = False  # the user looks at another frame: do not pull the slider away
 
     def _finished(self) -> None:
+        """End of the run: its last record, or the end of its thread, whichever is seen first."""
+        if self._worker is None:
+            return
         OneJob.give_back()
         self._worker = self._cancel = None
         self.viewer.dims.events.current_step.disconnect(self._on_step)

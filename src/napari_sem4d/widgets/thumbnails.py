@@ -123,10 +123,12 @@ class FramesModel(QAbstractTableModel):
             self._timer.start(0)
 
     def stop(self) -> None:
-        """Let a thread that reads end."""
+        """Let a thread that reads end; what it still brings is taken."""
+        self._timer.stop()
         self._wanted = []
         if self._worker is not None:
             self._worker.quit()
+            self._worker = None
 
 
 def _read(series: SemSeries, wanted: list[tuple[int, int]]) -> Iterator[tuple[Any, int, int, np.ndarray | str]]:
