@@ -12,7 +12,7 @@ from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The prior may add to the misfit this share of the noise that the height is left with.
-_BIAS_SHARE = 0.1
+_BIAS_SHARE = 0.03
 _BINS = 1000
 
 
@@ -36,7 +36,7 @@ def discrepancy_weight(objective: Objective, state: State) -> float:
     In the cosine basis a mode of information H and prior P under weight w is shrunk by ``H/(H + w P)``, so one
     solution tells the misfit at every weight. Morozov's principle (Hansen, Rank-Deficient and Discrete
     Ill-Posed Problems, SIAM 1998, section 7.2) with the freedom of the fit counted: the weight is raised until
-    the prior adds a tenth of the height's own noise to the misfit. The level of the noise is taken from the
+    the prior adds a small share of the height's own noise to the misfit. The level of the noise is taken from the
     misfit itself, so that neither a wrong noise estimate nor a model that does not quite fit moves the weight.
 
     Parameters
