@@ -20,7 +20,7 @@ def island(shape, top_nm):
     return (top_nm * np.exp(-away)).astype(np.float32)
 
 
-def write_series(folder, frames=3, shape=(48, 64), described=True, seed=0):
+def write_series(folder, frames=3, shape=(48, 64), described=True, seed=0, top_nm=40.0):
     """Write ``0000_A.tif`` ... and, where ``described``, an ``acquisition.yaml``; a hill that grows."""
     names = "ABCD"
     segments = tuple(
@@ -34,7 +34,7 @@ def write_series(folder, frames=3, shape=(48, 64), described=True, seed=0):
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for frame in range(frames):
-        height = torch.as_tensor(island(shape, 40.0 + 20.0 * frame))
+        height = torch.as_tensor(island(shape, top_nm * (1 + 0.5 * frame)))
         with torch.no_grad():
             signal = engine.expected_signals(height, torch.ones_like(height)).numpy()
         noisy = rng.normal(signal, np.sqrt(np.maximum(signal, 1)))

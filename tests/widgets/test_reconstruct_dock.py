@@ -198,7 +198,7 @@ def test_a_calibration_is_saved_and_loaded_again(dock, qtbot, tmp_path, monkeypa
 
 
 def test_an_imprint_that_is_not_there_is_told(dock, qtbot, tmp_path):
-    load(dock, tmp_path / "s", frames=1)
+    load(dock, tmp_path / "s", frames=1, top_nm=0.0)
     dock.calibration.reference.setCurrentText("Vickers imprint")
     dock.calibration.reference.activated.emit(2)
     qtbot.mouseClick(dock.calibration.button, LEFT)

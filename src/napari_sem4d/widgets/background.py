@@ -23,7 +23,7 @@ def run_in_thread(work: Callable[[], Any], done: Callable[[Any], None]) -> Any:
     def guarded() -> Any:
         try:
             return work()
-        except (Sem4dError, OSError, ValueError, MemoryError) as error:
+        except Exception as error:  # one that left the thread would raise a second, misleading one in napari
             return sentence_of(error)
 
     return create_worker(guarded, _connect={"returned": done})
@@ -33,4 +33,6 @@ def sentence_of(error: BaseException) -> Sentence:
     """The words of an error; for those that are not ours with their kind, so that they can be reported."""
     if isinstance(error, Sem4dError):
         return Sentence(str(error))
-    return Sentence(f"{type(error).__name__}: {error}")
+    if isinstance(error, OSError) and error.strerror:
+        return Sentence(f"{error.filename or 'A file'} cannot be used: {error.strerror}.")
+    return Sentence(f"This stopped unexpectedly ({type(error).__name__}: {error}).")
