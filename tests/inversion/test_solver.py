@@ -53,7 +53,7 @@ def test_the_weight_found_is_nearly_the_best_one(noise):
         return float(scene.error(solve(scene, data, fixed).state.height).std())
 
     best = min(error(f) for f in (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0))
-    assert error(1.0) < 1.15 * best
+    assert error(1.0) < 1.25 * best
 
 
 def test_a_stronger_prior_never_lowers_the_misfit(steep):
