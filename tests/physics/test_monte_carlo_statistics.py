@@ -5,7 +5,14 @@ import pytest
 
 from napari_sem4d.errors import Cancelled, DomainError, StoreError
 from napari_sem4d.physics.materials import material
-from napari_sem4d.physics.monte_carlo import Binning, Specimen, estimate_memory, simulate, simulate_plane
+from napari_sem4d.physics.monte_carlo import (
+    Binning,
+    Specimen,
+    estimate_memory,
+    simulate,
+    simulate_plane,
+    tables,
+)
 
 CU = material("Cu")
 BINS = Binning(4, 8, 8)
@@ -79,6 +86,17 @@ def test_giving_up_deep_electrons_changes_yield_and_energy_by_less_than_half_a_p
     assert cut.given_up > 0.3 * cut.electrons
     assert cut.coefficient == pytest.approx(kept.coefficient, rel=0.005)
     assert cut.energy_left == pytest.approx(kept.energy_left, rel=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Si", "Cu", "Au"])
+def test_the_cut_off_energy_changes_yield_and_energy_by_less_than_half_a_per_cent(name, monkeypatch):
+    usual = simulate_plane(material(name), 5.0, 150_000, seed=18)
+    monkeypatch.setattr(tables, "cut_off_kev", lambda energy: 0.05)
+    followed = simulate_plane(material(name), 5.0, 150_000, seed=18)
+    assert usual.coefficient != followed.coefficient
+    assert usual.coefficient == pytest.approx(followed.coefficient, rel=0.005)
+    assert usual.energy_left == pytest.approx(followed.energy_left, rel=0.001)
 
 
 def test_giving_up_deep_electrons_does_not_bias_a_rough_surface():

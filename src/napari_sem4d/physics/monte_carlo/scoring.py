@@ -132,6 +132,12 @@ class EmissionCounts:
 
 def weighted_signals(counts: np.ndarray, weights: np.ndarray, electrons: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error for flat counts (pixels, bins) and weights (K, bins)."""
-    mean = (counts @ weights.T).T / electrons
-    square = (counts @ (weights**2).T).T / electrons
+    mean = np.empty((len(weights), len(counts)))
+    square = np.empty_like(mean)
+    # Blocks bound the memory of the counts as floats.
+    for start in range(0, len(counts), 1024):
+        part = slice(start, start + 1024)
+        block = counts[part].astype(np.float64)
+        mean[:, part] = weights @ block.T / electrons
+        square[:, part] = weights**2 @ block.T / electrons
     return mean, np.sqrt(np.maximum(square - mean**2, 0.0) / electrons)
