@@ -14,6 +14,7 @@ from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
 _POLAR_UNIT_DEG = 10.0
 _LITTLE_LEARNT = 0.8
 _TRIAL_STEPS = 10
+_NO_FACE = 1e3  # residual, in standard deviations, of a face that has vanished
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Layout:
         """Residuals of the used regions in units of their standard deviation."""
         used = np.array(self.problem.used)
         rest: np.ndarray = ((self.signals(x) - self.problem.mean) / self.problem.sigma)[used]
-        return rest.ravel()
+        return np.nan_to_num(rest.ravel(), nan=_NO_FACE)
 
     def priors(self, x: np.ndarray) -> np.ndarray:
         """Distance from what was assumed beforehand, in standard deviations."""

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.physics.acceptance import planar_response
-from napari_sem4d.physics.local_law import AnalyticLaw, LocalLaw
+from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import Material
 
 
@@ -66,7 +66,7 @@ class PlanarRegions:
             across = slopes[:, 1] * np.cos(turn) - slopes[:, 0] * np.sin(turn)
             half = 0.5 * float(width)  # type: ignore[arg-type]
             segment = segments[members[0]].model_copy(update={"azimuth_deg": (-half, half)})
-            law = self._law or AnalyticLaw.of(self._material, self._energy_kev, float(threshold))  # type: ignore[arg-type]
+            law = self._law or law_for(self._material, self._energy_kev, float(threshold))  # type: ignore[arg-type]
             response = planar_response(law, segment, along.ravel(), across.ravel())
             out[:, members] = response.reshape(along.shape).T
         return out
@@ -97,7 +97,7 @@ class EngineRegions:
         self._pixel_nm = half_diagonal_nm / self._half
 
     def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
-        """Responses averaged over the shrunk faces of a pit; see :class:`RegionModel`."""
+        """Responses averaged over the shrunk faces of a pit (NaN for none); see :class:`RegionModel`."""
         import torch
 
         from napari_sem4d.forward.registry import make_engine
@@ -110,7 +110,11 @@ class EngineRegions:
         with torch.no_grad():
             surface = torch.as_tensor(height, dtype=torch.float64)
             signals = engine.expected_signals(surface, torch.ones_like(surface)).numpy()
-        return np.stack([signals[:, face == r].mean(1) for r in range(5)])
+        means = np.full((5, len(segments)), np.nan)  # a face that its neighbours swallow has no signal
+        for r in range(5):
+            if (face == r).any():
+                means[r] = signals[:, face == r].mean(1)
+        return means
 
 
 def pit(slopes: np.ndarray, half_diagonal: float, pixel_nm: float, side: int) -> tuple[np.ndarray, np.ndarray]:

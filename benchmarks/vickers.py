@@ -1,0 +1,203 @@
+"""Calibration on the real Vickers imprint: residual, left-out faces, and the reconstructed geometry.
+
+    python benchmarks/vickers.py [FOLDER] [--engine NAME ...] [--no-reconstruction] [--json FILE]
+
+FOLDER holds the three segment images (default: ../shared/data/vickers beside the repository, or the folder that
+the variable SEM4D_SHARED_DATA names). No row was chosen by its left-out faces: the first is the default of the
+package, the others change one thing each. With --engine the default is repeated with a forward engine that sees
+the whole pit instead of single planes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sem4d import api
+from napari_sem4d.inversion.calibration import describe
+from napari_sem4d.inversion.imprint_fit import fit_imprint
+from napari_sem4d.inversion.imprint_geometry import measure_imprint
+from napari_sem4d.inversion.imprint_model import EngineRegions, PlanarRegions, RegionModel
+from napari_sem4d.inversion.leave_one_out import leave_one_face_out
+from napari_sem4d.inversion.vickers import (
+    FACE_NAMES,
+    ImprintData,
+    VickersSettings,
+    calibrate_vickers,
+    make_problem,
+    measure_regions,
+    nominal_segments,
+)
+from napari_sem4d.physics.local_law import AnalyticLaw
+from napari_sem4d.physics.materials import material
+from napari_sem4d.physics.planar_table import TabulatedLaw
+from napari_sem4d.settings import Settings
+
+MATERIAL = "Fe"
+MARGINS = (0.05, 0.08, 0.1, 0.15)
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """Lambert's law with another exponent of the exit angle's cosine, same yield."""
+
+    base: AnalyticLaw
+    exponent: float
+
+    def emission(self, tilt: np.ndarray, polar: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+        cosine = np.cos(tilt) * np.cos(polar) + np.sin(tilt) * np.sin(polar) * np.cos(azimuth)
+        shape = np.maximum(cosine, 1e-12) ** (self.exponent - 1) * (self.exponent + 1) / 2
+        return self.base.emission(tilt, polar, azimuth) * shape
+
+
+def plain_means(signals: np.ndarray, data: ImprintData, margin: float) -> ImprintData:
+    """The same regions averaged as they are: saturated pixels and debris counted in, shading left."""
+    shape = signals.shape[1:]
+    masks = [*data.outline.face_masks(shape, margin), data.outline.flat_mask(shape)]
+    mean = np.array([[image[mask].mean() for image in signals] for mask in masks])
+    return replace(data, means=replace(data.means, mean=mean))
+
+
+def default_folder() -> Path:
+    here = Path(__file__).resolve().parents[1]
+    return Path(os.environ.get("SEM4D_SHARED_DATA", here.parent / "shared" / "data")) / "vickers"
+
+
+def row(
+    name: str, data: ImprintData, settings: VickersSettings, model: RegionModel, series: Any
+) -> dict[str, Any]:
+    start = time.perf_counter()
+    problem = make_problem(data, nominal_segments(series, settings), settings, model)
+    fit = fit_imprint(problem)
+    left = leave_one_face_out(problem, FACE_NAMES)
+    residual = 100 * fit.residual_of_flat
+    return {
+        "name": name,
+        "residual_percent": residual.round(3).tolist(),
+        "residual_rms_percent": float(np.sqrt(np.mean(residual**2))),
+        "chi_square": fit.chi_square,
+        "polar_deg": fit.segments[0].polar_deg,
+        "left_out_normal_deg": [face.normal_error_deg for face in left],
+        "left_out_inclination_deg": [face.inclination_error_deg for face in left],
+        "left_out_residual_percent": [list(face.residual_percent) for face in left],
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def variants(series: Any, signals: np.ndarray, engines: list[str]) -> list[dict[str, Any]]:
+    iron, energy = material(MATERIAL), float(series.instrument.beam.energy_kev)
+    settings = VickersSettings()
+    data = measure_regions(signals, settings.margin, series.saturation)
+    local = PlanarRegions(iron, energy)
+    lambert = AnalyticLaw.of(iron, energy)
+    cases: list[tuple[str, ImprintData, VickersSettings, RegionModel]] = [
+        ("default", data, settings, local),
+        ("analytic law", data, settings, PlanarRegions(iron, energy, lambert)),
+        ("law from Monte Carlo", data, settings, PlanarRegions(iron, energy, TabulatedLaw(iron, energy, 0.0))),
+        ("yield of faces fixed", data, _with(settings, face_yield_std=0.0), local),
+        (
+            "same, law from Monte Carlo",
+            data,
+            _with(settings, face_yield_std=0.0),
+            PlanarRegions(iron, energy, TabulatedLaw(iron, energy, 0.0)),
+        ),
+        ("saturation, debris, shading averaged in", plain_means(signals, data, settings.margin), settings, local),
+        ("axis upright", data, _with(settings, free_axis_tilt=False), local),
+        ("offsets hardly bound", data, _with(settings, offset_std=5.0), local),
+        ("offsets bound to 0.1", data, _with(settings, offset_std=0.1), local),
+    ]
+    for polar in ((10.0, 35.0), (15.0, 45.0), (25.0, 65.0), (30.0, 70.0), (40.0, 80.0)):
+        fixed = _with(settings, free_polar=False, polar_deg=polar)
+        cases.append((f"polar range {polar[0]:g} to {polar[1]:g}", data, fixed, local))
+    for exponent in (0.8, 1.2):
+        law = PlanarRegions(iron, energy, PowerLaw(lambert, exponent))
+        cases.append((f"cosine to the power {exponent:g}", data, settings, law))
+    for margin in (0.15, 0.2):
+        other = measure_regions(signals, margin, series.saturation)
+        cases.append((f"margin {margin:g}", other, settings, local))
+    for engine in engines:
+        cases.append((f"engine {engine}, whole pit", data, settings, EngineRegions(engine, iron, energy)))
+    return [row(name, d, s, m, series) for name, d, s, m in cases]
+
+
+def _with(settings: VickersSettings, **update: object) -> VickersSettings:
+    return VickersSettings(**{**settings.model_dump(), **update})
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [f"{'':42s}{'rms %':>7s}{'chi2':>7s}  polar range   left-out normal, deg        worst"]
+    for r in rows:
+        left = "".join(f"{v:6.2f}" for v in r["left_out_normal_deg"])
+        low, high = r["polar_deg"]
+        lines.append(
+            f"{r['name']:42s}{r['residual_rms_percent']:7.2f}{r['chi_square']:7.1f}  {low:5.1f}-{high:4.1f} "
+            f"{left}{max(r['left_out_normal_deg']):9.2f}"
+        )
+    return "\n".join(lines)
+
+
+def reconstruct(series: Any) -> dict[str, Any]:
+    calibration = calibrate_vickers(series)
+    print(describe(calibration), end="\n\n")
+    known = replace(series, instrument=calibration.apply(series.instrument))
+    outline = measure_regions(np.asarray(series.signal[0].values, np.float64)).outline
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        store = api.reconstruct(known, Path(folder) / "imprint.zarr", Settings(material=MATERIAL), calibration)
+        seconds = time.perf_counter() - start
+        with api.open_result(store) as result:
+            height, misfit = result.height[0].values, float(result.misfit[0])
+    out: dict[str, Any] = {"seconds": seconds, "misfit": misfit, "by_margin": {}}
+    print(f"reconstructed in {seconds:.1f} s, reduced chi-square {misfit:.3f}")
+    print("margin  mean deg  opposite deg   azimuth steps deg              depth nm  over diagonal/7  pit")
+    for margin in MARGINS:
+        g = measure_imprint(height, float(series.pixel_nm), outline, margin)
+        steps = " ".join(f"{v:6.2f}" for v in g.azimuth_step_deg)
+        first, second = g.opposite_angle_deg
+        print(
+            f"{margin:6.2f}{g.mean_inclination_deg:10.2f}   {first:.2f} {second:.2f}"
+            f"  {steps} {g.depth_nm:9.0f}{g.depth_over_seventh_of_diagonal:16.3f}  {g.is_pit}"
+        )
+        out["by_margin"][str(margin)] = {
+            "inclination_deg": g.inclination_deg.tolist(),
+            "mean_inclination_deg": g.mean_inclination_deg,
+            "opposite_angle_deg": list(g.opposite_angle_deg),
+            "azimuth_step_deg": g.azimuth_step_deg.tolist(),
+            "depth_nm": g.depth_nm,
+            "depth_over_seventh_of_diagonal": g.depth_over_seventh_of_diagonal,
+            "is_pit": g.is_pit,
+        }
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Calibration on the real Vickers imprint.")
+    parser.add_argument("folder", nargs="?", type=Path, default=default_folder())
+    parser.add_argument("--engine", action="append", default=[], help="also with this engine on a modelled pit")
+    parser.add_argument("--no-reconstruction", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    if not options.folder.is_dir():
+        print(f"the images are not at {options.folder}: nothing to do")
+        return
+    series = api.open_series(options.folder, Settings(material=MATERIAL))
+    signals = np.asarray(series.signal[0].values, dtype=np.float64)
+    rows = variants(series, signals, options.engine)
+    print(table(rows), end="\n\n")
+    figures: dict[str, Any] = {"variants": rows}
+    if not options.no_reconstruction:
+        figures["reconstruction"] = reconstruct(series)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
