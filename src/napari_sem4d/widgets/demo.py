@@ -47,6 +47,9 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
     def started(series: Any) -> None:
         if series is None or docks["reconstruct"].runner.running:
             return
+        known = sample.parent / "calibration.yaml"
+        if known.is_file():
+            docks["reconstruct"].calibration.load(known)
         docks["reconstruct"].output.setText(str(Path(folder.name) / "demo.zarr"))
         docks["reconstruct"].start()
         look_from_above(docks["reconstruct"].runner.view)

@@ -67,13 +67,16 @@ class DrapedLines:
         if not wanted or result is None:
             if self.layer is not None:
                 self.layer.visible = False
+                flat = np.array(self.layer.data)
+                flat[..., 0] = 0.0  # heights would make a false z slider in the 2D view
+                self.layer.data = flat
             return
         low, high = result.surface.z_range
         vectors, colours = draped_vectors(profiles, LIFT * (high - low))
         if not len(vectors):
             return
         scale = (result.surface.exaggeration, 1.0, 1.0)
-        width = 2.0 * result.data.pixel_nm
+        width = max(result.data.shape) * result.data.pixel_nm / 250
         if self.layer is None:
             layer = Vectors(
                 vectors,

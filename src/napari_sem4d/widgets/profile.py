@@ -28,7 +28,7 @@ from napari_sem4d.widgets.draped_lines import DrapedLines
 from napari_sem4d.widgets.height_source import HeightSource, height_source
 from napari_sem4d.widgets.lines_layer import LinesLayer
 from napari_sem4d.widgets.messages import Message
-from napari_sem4d.widgets.profile_model import Line, profiles_csv
+from napari_sem4d.widgets.profile_model import Line, profiles_csv, short_number
 from napari_sem4d.widgets.profile_plot import ProfilePlot
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.workspace import unwrap, workspace_of
@@ -249,7 +249,7 @@ class Profile(QWidget):
         for i, (line, profile) in enumerate(self.profiles):
             reading = line.read(profile)
             values = (profile.length_nm, reading.distance_nm, reading.height_difference_nm, reading.angle_deg)
-            for j, text in enumerate((line.name, *(f"{v:.4g}" for v in values))):
+            for j, text in enumerate((line.name, *(short_number(v) for v in values))):
                 item = QTableWidgetItem(text)
                 if j == 0:
                     item.setForeground(QColor(line.colour))

@@ -137,3 +137,10 @@ def profiles_csv(source: HeightSource, time: str, lines: list[tuple[Line, Profil
         for row in zip(*columns, strict=True):
             writer.writerow([line.name, time, *(f"{v:.6g}" if np.isfinite(v) else "" for v in row)])
     return text.getvalue()
+
+
+def short_number(value: float) -> str:
+    """Four significant digits, without an exponent where a person would not write one."""
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.4g}"
