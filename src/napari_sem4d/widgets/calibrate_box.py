@@ -163,6 +163,9 @@ class CalibrateBox(QGroupBox):
             if self.reference.currentText() == FILE:
                 self.reference.setCurrentText(NONE)
             return
+        if self.reference.currentText() == NONE:
+            self.reference.setCurrentText(FILE)
+            self._enable()
         self.state.setText(summary(calibration))
         from napari_sem4d.inversion.calibration import describe
 

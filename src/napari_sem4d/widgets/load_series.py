@@ -43,14 +43,14 @@ class LoadSeries(QWidget):
 
     Parameters
     ----------
-    viewer : napari viewer
+    napari_viewer : napari viewer
         Where the images are shown; given by napari.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.viewer = unwrap(viewer)
-        self.space = workspace_of(viewer)
+        self.viewer = unwrap(napari_viewer)
+        self.space = workspace_of(napari_viewer)
         self._worker: Any = None
         self._preset: str | None = None
         self.setAcceptDrops(True)

@@ -50,13 +50,13 @@ class Profile(QWidget):
 
     Parameters
     ----------
-    viewer : napari viewer
+    napari_viewer : napari viewer
         Given by napari.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.viewer = unwrap(viewer)
+        self.viewer = unwrap(napari_viewer)
         self.lines = LinesLayer(self.viewer)
         self.draped = DrapedLines(self.viewer)
         self.source: HeightSource | None = None
@@ -74,7 +74,7 @@ class Profile(QWidget):
             event.connect(self._layers_changed)
         self.viewer.dims.events.current_step.connect(self._later)
         self.viewer.dims.events.ndisplay.connect(self._later)
-        workspace_of(viewer).frames_changed.connect(self._later)
+        workspace_of(napari_viewer).frames_changed.connect(self._later)
         self._layers_changed()
 
     def sizeHint(self) -> QSize:

@@ -43,14 +43,14 @@ class Reconstruct(QWidget):
 
     Parameters
     ----------
-    viewer : napari viewer
+    napari_viewer : napari viewer
         Given by napari.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.viewer = unwrap(viewer)
-        self.space = workspace_of(viewer)
+        self.viewer = unwrap(napari_viewer)
+        self.space = workspace_of(napari_viewer)
         self.runner = Runner(self.viewer, self)
         self._out: Path | None = None
         self._build()

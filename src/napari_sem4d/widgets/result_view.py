@@ -36,6 +36,7 @@ class ResultView:
         self.data = data
         self.shown = True
         self.closed_down = False
+        self._auto_exaggeration = True
         found = data.value_range()
         self._range: Range = found or ((0.0, 1.0), (0.0, 1.0))
         self._range_known = found is not None
@@ -123,10 +124,18 @@ class ResultView:
         self.show_text()
 
     def set_exaggeration(self, factor: float) -> None:
-        """Stretch z on the screen."""
+        """Stretch z on the screen as the user wants it; from then on it is not chosen automatically."""
+        self._auto_exaggeration = False
+        self._exaggerate(factor)
+
+    def _exaggerate(self, factor: float) -> None:
+        if factor == self.surface.exaggeration:
+            return
         self.surface.set_exaggeration(factor)
         self.show_text()
         workspace_of(self.viewer).frames_changed.emit()
+        if self._auto_exaggeration and self.viewer.dims.ndisplay == 3 and self.shown:
+            self.viewer.reset_view(reset_camera_angle=False)  # it has grown or shrunk on the screen
 
     def show_3d(self) -> None:
         """Turn the viewer to 3D and look at the surface from above, hills up."""
@@ -165,7 +174,7 @@ class ResultView:
     def _widen(self, new: Range) -> None:
         """Let the ranges take in a new frame: they only grow, so colours stay comparable."""
         merged = merge_ranges([self._range, new]) if self._range_known else merge_ranges([new])
-        first, self._range_known = not self._range_known, True
+        self._range_known = True
         if merged is None or merged == self._range:
             return
         self._range = merged
@@ -173,8 +182,8 @@ class ResultView:
             layer.contrast_limits_range = merged[0]
             layer.contrast_limits = merged[0]
         self.surface.z_range = merged[1]
-        if first:
-            self.surface.set_exaggeration(nice_exaggeration(merged[1], max(self.data.shape) * self.data.pixel_nm))
+        if self._auto_exaggeration:
+            self._exaggerate(nice_exaggeration(merged[1], max(self.data.shape) * self.data.pixel_nm))
 
     def fix_limits(self) -> None:
         """Fix the contrast limits over all frames once the run is over (previews no longer count)."""
@@ -182,9 +191,7 @@ class ResultView:
         found = self.data.value_range()
         if found is not None:
             self._range_known = False
-            exaggeration = self.surface.exaggeration
             self._widen(found)
-            self.surface.set_exaggeration(exaggeration)
         self.height.refresh()
         self.surface.refresh()
 
