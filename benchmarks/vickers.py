@@ -157,20 +157,22 @@ def reconstruct(series: Any) -> dict[str, Any]:
             height, misfit = result.height[0].values, float(result.misfit[0])
     out: dict[str, Any] = {"seconds": seconds, "misfit": misfit, "by_margin": {}}
     print(f"reconstructed in {seconds:.1f} s, reduced chi-square {misfit:.3f}")
-    print("margin  mean deg  opposite deg   azimuth steps deg              depth nm  over diagonal/7  pit")
+    print("margin  mean deg  opposite deg   azimuth steps deg           lean deg depth nm  over diagonal/7  pit")
     for margin in MARGINS:
         g = measure_imprint(height, float(series.pixel_nm), outline, margin)
         steps = " ".join(f"{v:6.2f}" for v in g.azimuth_step_deg)
         first, second = g.opposite_angle_deg
         print(
             f"{margin:6.2f}{g.mean_inclination_deg:10.2f}   {first:.2f} {second:.2f}"
-            f"  {steps} {g.depth_nm:9.0f}{g.depth_over_seventh_of_diagonal:16.3f}  {g.is_pit}"
+            f"  {steps}{g.axis_tilt_deg:7.2f}{g.depth_nm:12.0f}"
+            f"{g.depth_over_seventh_of_diagonal:16.3f}  {g.is_pit}"
         )
         out["by_margin"][str(margin)] = {
             "inclination_deg": g.inclination_deg.tolist(),
             "mean_inclination_deg": g.mean_inclination_deg,
             "opposite_angle_deg": list(g.opposite_angle_deg),
             "azimuth_step_deg": g.azimuth_step_deg.tolist(),
+            "axis_tilt_deg": g.axis_tilt_deg,
             "depth_nm": g.depth_nm,
             "depth_over_seventh_of_diagonal": g.depth_over_seventh_of_diagonal,
             "is_pit": g.is_pit,

@@ -63,11 +63,14 @@ def test_faces_of_a_true_pit_are_measured() -> None:
     assert pyramid.depth_nm < 0
 
 
-def test_a_leaning_axis_keeps_the_angle_between_opposite_faces() -> None:
+def test_a_leaning_axis_keeps_the_angles_between_faces() -> None:
     truth = Truth(axis_tilt_deg=(2.0, -1.0))
     geometry = measure_imprint(truth.height(), PIXEL_NM, find_imprint(truth.images()))
     assert np.ptp(geometry.inclination_deg) > 1.0
     assert geometry.opposite_angle_deg == pytest.approx((136.0, 136.0), abs=0.01)
+    assert geometry.azimuth_step_deg == pytest.approx([90.0] * 4, abs=0.01)
+    assert np.abs(np.diff(geometry.azimuth_deg) % 360 - 90.0).max() > 2.0
+    assert geometry.axis_tilt_deg == pytest.approx(np.hypot(2.0, 1.0), abs=0.02)
 
 
 def test_missing_heights_are_said() -> None:

@@ -25,7 +25,11 @@ class ImprintGeometry:
     opposite_angle_deg : tuple of float
         Angle between the faces 1 and 3, and 2 and 4 (136 degrees for a Vickers indenter).
     azimuth_step_deg : numpy.ndarray, shape (4,)
-        Azimuth from each face to the next (90 degrees for a Vickers indenter).
+        Azimuth from each face to the next about the imprint's own axis, which is the mean of the faces' normals
+        (90 degrees for a Vickers indenter). In the image plane a pit whose axis leans by 0.7 degrees shows steps
+        from 88.1 to 91.9 degrees.
+    axis_tilt_deg : float
+        Angle between that axis and the optical axis.
     depth_nm : float
         Flat surroundings over the four face planes in the centre; positive for a pit.
     diagonal_nm : float
@@ -38,6 +42,7 @@ class ImprintGeometry:
     azimuth_deg: np.ndarray
     opposite_angle_deg: tuple[float, float]
     azimuth_step_deg: np.ndarray
+    axis_tilt_deg: float
     depth_nm: float
     diagonal_nm: float
     is_pit: bool
@@ -81,17 +86,28 @@ def measure_imprint(
     normals = np.concatenate([-slopes[:4], np.ones((4, 1))], axis=1)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     azimuth = np.degrees(np.arctan2(slopes[:4, 1], slopes[:4, 0])) % 360.0
+    axis = normals.sum(axis=0) / np.linalg.norm(normals.sum(axis=0))
+    about_axis = _azimuth_about(axis, -normals)
     outward = np.stack([np.cos(faces.face_azimuths_rad), np.sin(faces.face_azimuths_rad)], axis=1)
     between = [180 - np.degrees(np.arccos(np.clip(normals[i] @ normals[i + 2], -1, 1))) for i in (0, 1)]
     return ImprintGeometry(
         inclination_deg=np.degrees(np.arctan(np.hypot(*slopes[:4].T))),
         azimuth_deg=azimuth,
         opposite_angle_deg=(float(between[0]), float(between[1])),
-        azimuth_step_deg=(np.roll(azimuth, -1) - azimuth) % 360.0,
+        azimuth_step_deg=(np.roll(about_axis, -1) - about_axis) % 360.0,
+        axis_tilt_deg=float(np.degrees(np.arctan2(np.hypot(*axis[:2]), axis[2]))),
         depth_nm=float(centre[4] - centre[:4].mean()),
         diagonal_nm=faces.diagonal * pixel_nm,
         is_pit=bool(((slopes[:4] - slopes[4]) * outward).sum(1).min() > 0),
     )
+
+
+def _azimuth_about(axis: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Azimuths (deg) of vectors, shape (N, 3), about an axis near +z, from the direction nearest to +x."""
+    east = np.array([1.0, 0.0, 0.0]) - axis[0] * axis
+    east /= np.linalg.norm(east)
+    north = np.cross(axis, east)
+    return np.degrees(np.arctan2(vectors @ north, vectors @ east)) % 360.0
 
 
 def _plane(height: np.ndarray, pixel_nm: float, faces: ImprintOutline, mask: np.ndarray, name: str) -> np.ndarray:
