@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.widgets.background import Sentence, run_in_thread
+from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.region_layer import mark_area, marked_region
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.workspace import Workspace
@@ -81,7 +82,7 @@ class CalibrateBox(QGroupBox):
         column.addLayout(row)
         column.addWidget(self.state)
         column.addWidget(self.text)
-        space.calibration_changed.connect(self.show_calibration)
+        connect_while_alive(self, space.calibration_changed, self.show_calibration)
         self.show_calibration(space.calibration)
 
     def _chosen(self, *_: object) -> None:

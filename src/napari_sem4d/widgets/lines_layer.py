@@ -41,6 +41,7 @@ class LinesLayer:
         self._busy = False
         self._unwritten = False
         self._hidden_for_3d = False
+        self._closed = False
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     def ensure(self, unit: str, edge_width: float) -> Shapes:
@@ -204,7 +205,10 @@ class LinesLayer:
             self.changed.emit()
 
     def close(self) -> None:
-        """Let go of the viewer; the layer stays."""
+        """Let go of the viewer; the layer stays. May be called again."""
+        if self._closed:
+            return
+        self._closed = True
         self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
         if self.layer is not None:
             self.layer.events.set_data.disconnect(self._on_move)

@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.widgets import series_model
 from napari_sem4d.widgets.background import Sentence, run_in_thread
+from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.polar_sketch import PolarSketch
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
@@ -55,7 +56,7 @@ class LoadSeries(QWidget):
         self._preset: str | None = None
         self.setAcceptDrops(True)
         self._build()
-        self.space.series_changed.connect(self.show_series)
+        connect_while_alive(self, self.space.series_changed, self.show_series)
         self.show_series(self.space.series)
 
     def sizeHint(self) -> QSize:

@@ -26,6 +26,7 @@ from napari_sem4d.errors import Sem4dError
 from napari_sem4d.metrology.profile import Profile as Sampled
 from napari_sem4d.widgets.draped_lines import DrapedLines
 from napari_sem4d.widgets.height_source import HeightSource, height_source
+from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.lines_layer import LinesLayer
 from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.profile_model import Line, profiles_csv, short_number
@@ -67,14 +68,16 @@ class Profile(QWidget):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self.refresh)
         self._build()
-        self.lines.moved.connect(self._later)
-        self.lines.changed.connect(self._later)
+        connect_while_alive(self, self.lines.moved, self._later)
+        connect_while_alive(self, self.lines.changed, self._later)
         self._layer_events = self.viewer.layers.events
-        for event in (self._layer_events.inserted, self._layer_events.removed):
-            event.connect(self._layers_changed)
-        self.viewer.dims.events.current_step.connect(self._later)
-        self.viewer.dims.events.ndisplay.connect(self._later)
-        workspace_of(napari_viewer).frames_changed.connect(self._later)
+        for signal in (self._layer_events.inserted, self._layer_events.removed):
+            connect_while_alive(self, signal, self._layers_changed)
+        dims = self.viewer.dims.events
+        for signal in (dims.current_step, dims.ndisplay, workspace_of(napari_viewer).frames_changed):
+            connect_while_alive(self, signal, self._later)
+        for part in (self.lines, self.draped):
+            self.destroyed.connect(part.close)
         self._layers_changed()
 
     def sizeHint(self) -> QSize:
@@ -321,12 +324,6 @@ class Profile(QWidget):
         self.plot.follow_theme()
 
     def closeEvent(self, event: object) -> None:
-        """Let go of the viewer."""
+        """Nothing is left to do later."""
         self._timer.stop()
-        for emitter in (self._layer_events.inserted, self._layer_events.removed):
-            emitter.disconnect(self._layers_changed)
-        self.viewer.dims.events.current_step.disconnect(self._later)
-        self.viewer.dims.events.ndisplay.disconnect(self._later)
-        self.draped.close()
-        self.lines.close()
         super().closeEvent(event)

@@ -28,6 +28,7 @@ from napari_sem4d.widgets import run_model
 from napari_sem4d.widgets.background import run_in_thread
 from napari_sem4d.widgets.calibrate_box import CalibrateBox
 from napari_sem4d.widgets.forms import settings_form
+from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.runner import BUSY, Runner
@@ -57,7 +58,7 @@ class Reconstruct(QWidget):
         self.runner.progress.connect(self._show_progress)
         self.runner.told.connect(self._log)
         self.runner.ended.connect(self._ended)
-        self.space.series_changed.connect(self.show_series)
+        connect_while_alive(self, self.space.series_changed, self.show_series)
         self.destroyed.connect(self.runner.cancel)
         self.show_series(self.space.series)
         self._show_device()

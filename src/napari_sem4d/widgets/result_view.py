@@ -182,6 +182,7 @@ class ResultView:
             layer.contrast_limits_range = merged[0]
             layer.contrast_limits = merged[0]
         self.surface.z_range = merged[1]
+        self.surface.renew_relief()
         if self._auto_exaggeration:
             self._exaggerate(nice_exaggeration(merged[1], max(self.data.shape) * self.data.pixel_nm))
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_sem4d.frames import slopes
 
-AMBIENT = 70
+AMBIENT = 90
 """Darkest grey of a hillshade: the texture multiplies the height colours, black would hide them."""
 
 

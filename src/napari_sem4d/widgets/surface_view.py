@@ -105,6 +105,10 @@ class SurfaceView:
         self.layer.texture = self._texture()
         self.layer.data = self._mesh()
 
+    def renew_relief(self) -> None:
+        """Choose the strength of the hillshade anew, for the frame that is shown."""
+        self._relief = None
+
     def set_flat(self, flat: bool) -> None:
         """Lay it flat at z = 0 and hide it (2D view), or raise and show it (3D view)."""
         self.flat = flat

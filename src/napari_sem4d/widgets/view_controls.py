@@ -6,6 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QGroupBox, QHBoxLayout, QPushButton, QWidget
 
+from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.workspace import workspace_of
 
 DRAPES = ("hillshade", "SEM image", "none")
@@ -45,7 +46,8 @@ class ViewControls(QGroupBox):
         form.addRow(buttons)
         form.addRow("z on screen", self.exaggeration)
         form.addRow("On the surface", self.drape)
-        self.space.results_changed.connect(self.update_controls)
+        connect_while_alive(self, self.space.results_changed, self.update_controls)
+        connect_while_alive(self, self.space.frames_changed, self.update_controls)
         self.update_controls()
 
     def _result(self) -> Any:
