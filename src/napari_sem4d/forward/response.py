@@ -9,10 +9,10 @@ import torch
 from scipy.ndimage import spline_filter
 
 from napari_sem4d.acquisition.instrument import Segment
-from napari_sem4d.physics.acceptance import planar_response
+from napari_sem4d.physics.acceptance import RingResponse
 from napari_sem4d.physics.local_law import LocalLaw
 
-_NODES = 65
+_NODES = 97
 _STEEPEST_RAD = np.radians(88.0)
 _CHUNK = 16384  # pixels evaluated at once: their tables stay in the cache
 
@@ -50,16 +50,12 @@ class ResponseTable:
             shrink = np.where(radius > 0, inside / radius, 1.0)
         slope_over_u = 2.0 / (1.0 - inside**2)
         p, q = (u * shrink * slope_over_u).ravel(), (v * shrink * slope_over_u).ravel()
-        laws = {s.threshold_kev: law_for(s.threshold_kev) for s in segments}
-        coefficients = np.stack(
-            [
-                spline_filter(
-                    planar_response(laws[s.threshold_kev], s, p, q).reshape(v.shape), order=3, mode="mirror"
-                )
-                for s in segments
-            ],
-            axis=-1,
-        )
+        rings = {(s.threshold_kev, s.polar_deg): s for s in segments}
+        by_ring = {
+            key: RingResponse(law_for(s.threshold_kev), s.polar_deg, _STEEPEST_RAD) for key, s in rings.items()
+        }
+        responses = [by_ring[s.threshold_kev, s.polar_deg].response(s, p, q).reshape(v.shape) for s in segments]
+        coefficients = np.stack([spline_filter(r, order=3, mode="mirror") for r in responses], axis=-1)
         self.segments = len(segments)
         self._cells = _NODES - 1
         padded = np.pad(coefficients, ((1, 1), (1, 1), (0, 0)), mode="reflect")

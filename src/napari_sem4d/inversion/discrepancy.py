@@ -57,9 +57,12 @@ def discrepancy_weight(objective: Objective, state: State) -> float:
 
     def excess(log_weight: float) -> float:
         weight = math.exp(log_weight)
-        bias = float((modes.shrunk(weight) * (modes.power - noise * modes.count)).sum())
+        shrunk = modes.shrunk(weight)
+        bias = float((shrunk * (modes.power - noise * modes.count)).sum())
         kept = float((modes.count / (1 + weight * modes.ratio)).sum())
-        return bias - _BIAS_SHARE * noise * kept
+        # The power of every mode scatters by sqrt(2) of the noise: a bias must stand out from that.
+        scatter = math.sqrt(2 * float((shrunk.square() * modes.count).sum()))
+        return bias - noise * (_BIAS_SHARE * kept + scatter)
 
     lowest, highest = math.log(now) - 14.0, math.log(now) + 14.0
     for _ in range(40):

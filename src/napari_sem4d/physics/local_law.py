@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_sem4d.physics.materials import Material
+from napari_sem4d.physics.planar_table import TabulatedLaw
 
 # A plane seen edge-on sends every electron back: Drescher, Reimer & Seidel, Z. angew. Phys. 29, 331 (1970).
 _GRAZING_YIELD = 0.89
@@ -39,8 +40,8 @@ class AnalyticLaw:
     """Tilt law of Drescher, Reimer & Seidel with Lambert's cosine law about the surface normal.
 
     Energies follow ``(a + 1) w^a`` for w = E/E0 in (0, 1), with a from the material's mean energy: a
-    parametric form, so that a threshold has its effect. Good to about 5 % below 55 degrees of tilt; beyond, a
-    forward lobe (absent here) takes over.
+    parametric form, so that a threshold has its effect. It is what classic photometric stereo comes closest to,
+    and stays here to compare with: on tilted planes electrons leave more forwards than Lambert's law has it.
 
     Attributes
     ----------
@@ -80,5 +81,9 @@ class AnalyticLaw:
 
 
 def law_for(material: Material, energy_kev: float, threshold_kev: float = 0.0) -> LocalLaw:
-    """The local law that the engines use for a material, an energy (keV) and a detector threshold (keV)."""
-    return AnalyticLaw.of(material, energy_kev, threshold_kev)
+    """The local law that the engines use for a material, an energy (keV) and a detector threshold (keV).
+
+    From a table of planar Monte Carlo, shipped, cached, or made on demand in some seconds; see
+    :mod:`napari_sem4d.physics.planar_table`.
+    """
+    return TabulatedLaw(material, energy_kev, threshold_kev)
