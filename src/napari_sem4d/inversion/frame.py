@@ -17,7 +17,7 @@ from napari_sem4d.inversion.priors import Priors
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
-_WEAK = 0.01
+_WEAK = 0.03
 _ROUGH = 0.05
 
 
