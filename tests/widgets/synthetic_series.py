@@ -22,6 +22,7 @@ def island(shape, top_nm):
 
 def write_series(folder, frames=3, shape=(48, 64), described=True, seed=0, top_nm=40.0):
     """Write ``0000_A.tif`` ... and, where ``described``, an ``acquisition.yaml``; a hill that grows."""
+    torch.set_num_threads(1)  # tiny images: more threads only wait for one another
     names = "ABCD"
     segments = tuple(
         Segment(name=n, polar_deg=(20, 50), azimuth_deg=(90 * i, 90 * i + 90), gain=40000.0)

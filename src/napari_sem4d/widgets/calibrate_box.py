@@ -24,6 +24,7 @@ from napari_sem4d.widgets.background import Sentence, run_in_thread
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.region_layer import mark_area, marked_region
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
+from napari_sem4d.widgets.run_model import leave_one_core
 from napari_sem4d.widgets.workspace import Workspace
 
 NONE, FLAT, VICKERS, FILE = "none: relative height", "flat area", "Vickers imprint", "from a file"
@@ -141,9 +142,12 @@ class CalibrateBox(QGroupBox):
         region = marked_region(self.viewer, series.shape)
         self.button.setEnabled(False)
         self.state.setText("Calibrating …")
-        self._worker = run_in_thread(
-            lambda: api.calibrate(series, reference, settings=settings, region=region), self._calibrated
-        )
+
+        def work() -> Any:
+            leave_one_core()
+            return api.calibrate(series, reference, settings=settings, region=region)
+
+        self._worker = run_in_thread(work, self._calibrated)
 
     def _calibrated(self, answer: Any) -> None:
         self._worker = None
