@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
-import pytest
+# Small problems are solved fastest on one thread; commands that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
 
 REPO = Path(__file__).resolve().parent.parent
 
