@@ -58,18 +58,19 @@ def test_reconstruct_writes_a_result_that_info_describes(series_folder: Path, tm
     assert result["frame_state"].values.tolist() == [1, 1, 1]
     peak = [float(np.nanmax(h) - np.nanmedian(h)) for h in result["height"].values]
     assert peak[0] < peak[1] < peak[2], "the bump grows from frame to frame"
-    described = json.loads(sem4d("info", out, "--json").stdout)
+    described = json.loads(runner.invoke(app, ["info", str(out), "--json"]).stdout)
     assert described["kind"] == "result" and described["done"] == [0, 1, 2]
     assert described["scale_status"] == "relative" and len(described["inputs"]) == 12
-    assert "relative: no reference fixed the scale" in sem4d("info", out).stdout
+    assert "relative: no reference fixed the scale" in runner.invoke(app, ["info", str(out)]).stdout
 
-    again = sem4d("reconstruct", series_folder, "--out", out)
-    assert again.returncode == 1
+    call = ["reconstruct", str(series_folder), "--out", str(out), "--json"]
+    again = runner.invoke(app, call)
+    assert again.exit_code == 1
     assert "nothing is overwritten" in again.stderr and "Traceback" not in again.stderr
-    other = sem4d("reconstruct", series_folder, "--out", out, "--resume", "--set", "inversion.max_steps=3")
-    assert other.returncode == 1 and "settings differ in inversion" in other.stderr
-    same = sem4d("reconstruct", series_folder, "--out", out, "--resume", "--json")
-    assert same.returncode == 0 and json.loads(same.stdout)["frames_done"] == 0
+    other = runner.invoke(app, [*call, "--resume", "--set", "inversion.max_steps=3"])
+    assert other.exit_code == 1 and "settings differ in inversion" in other.stderr
+    same = runner.invoke(app, [*call, "--resume"])
+    assert same.exit_code == 0 and json.loads(same.stdout)["frames_done"] == 0
 
 
 def test_the_size_of_draws_is_told_before_the_run(series_folder: Path, tmp_path: Path) -> None:
