@@ -6,7 +6,7 @@ from pathlib import Path
 # Small problems are solved fastest on one thread; commands that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
+import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 
