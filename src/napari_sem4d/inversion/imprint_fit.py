@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.errors import InputError
@@ -14,6 +14,8 @@ from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
 _POLAR_UNIT_DEG = 10.0
 _LITTLE_LEARNT = 0.8
 _TRIAL_STEPS = 10
+_RENEWALS = 5
+_SETTLED = 5e-4  # change of the modelled signals, in units of the flat's, at which the model counts as renewed
 _NO_FACE = 1e3  # residual, in standard deviations, of a face that has vanished
 
 
@@ -92,14 +94,24 @@ class Layout:
     """How the vector of internal parameters is made up, for one arrangement of the segments."""
 
     problem: ImprintProblem
+    model: RegionModel
     base_azimuth_deg: np.ndarray
     reference_response: np.ndarray
     start_rotation_rad: float = 0.0
     blocks: dict[str, slice] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, problem: ImprintProblem, base_azimuth_deg: np.ndarray, rotation_rad: float) -> Layout:
-        """Lay the free parameters out and find the flat's response at the starting geometry."""
+    def of(
+        cls,
+        problem: ImprintProblem,
+        base_azimuth_deg: np.ndarray,
+        rotation_rad: float,
+        model: RegionModel | None = None,
+    ) -> Layout:
+        """Lay the free parameters out and find the flat's response at the starting geometry.
+
+        ``model`` is a quick model that is good enough to start with.
+        """
         k = len(problem.segments)
         sizes = {
             "gain": k * problem.free_gains,
@@ -118,7 +130,13 @@ class Layout:
         turned = tuple(
             _turned(s, b, rotation_rad) for s, b in zip(problem.segments, base_azimuth_deg, strict=True)
         )
-        return cls(problem, base_azimuth_deg, problem.model(turned, slopes)[4], rotation_rad, blocks)
+        model = model or problem.model.near(turned, slopes)
+        return cls(problem, model, base_azimuth_deg, model(turned, slopes)[4], rotation_rad, blocks)
+
+    def renewed(self, x: np.ndarray) -> Layout:
+        """Return the same layout with the model that is exact at the geometry of ``x``."""
+        state = self.state(x)
+        return replace(self, model=self.problem.model.near(state.segments, state.slopes / state.amplification))
 
     @property
     def size(self) -> int:
@@ -164,7 +182,7 @@ class Layout:
     def signals(self, x: np.ndarray, slopes: np.ndarray | None = None) -> np.ndarray:
         """Signals of faces and flat, shape (5, K)."""
         state = self.state(x, slopes)
-        response = self.problem.model(state.segments, state.slopes / state.amplification)
+        response = self.model(state.segments, state.slopes / state.amplification)
         response[:4] *= state.face_yield
         gains = np.array([s.gain for s in state.segments])
         return response * gains + np.array([s.offset for s in state.segments])
@@ -250,8 +268,17 @@ class ImprintFit:
     rejected_chi_square: float
 
 
-def fit_imprint(problem: ImprintProblem) -> ImprintFit:
+def fit_imprint(problem: ImprintProblem, start: RegionModel | None = None) -> ImprintFit:
     """Fit the free parameters; the order of the segments around the column is tried both ways.
+
+    A slow model (an engine on a modelled pit) is replaced by a quick one that agrees with it at the current
+    geometry, which is renewed until the signals settle.
+
+    Parameters
+    ----------
+    problem : ImprintProblem
+    start : RegionModel, optional
+        Quick model to start with, for example that of a fit to nearly the same data.
 
     Raises
     ------
@@ -268,18 +295,29 @@ def fit_imprint(problem: ImprintProblem) -> ImprintFit:
     for base in _arrangements(problem, measured):
         difference = np.radians(np.degrees(measured) - base)
         rotation = float(np.angle(np.exp(1j * difference).sum()))
-        layout = Layout.of(problem, base, rotation)
-
-        def residual(x: np.ndarray, layout: Layout = layout) -> np.ndarray:
-            return np.concatenate([layout.misfit(x), layout.priors(x)])
+        layout = Layout.of(problem, base, rotation, start)
+        start = layout.model
 
         # A few steps tell the right arrangement from the mirrored one; only the better one is carried on.
-        first = least_squares(residual, layout.start(), x_scale="jac", max_nfev=_TRIAL_STEPS)
-        solutions.append((float(first.cost), layout, first.x, residual))
+        first = _minimise(layout, layout.start(), _TRIAL_STEPS)
+        solutions.append((float(first.cost), layout, first.x))
     solutions.sort(key=lambda s: s[0])
-    _, layout, x, residual = solutions[0]
-    result = least_squares(residual, x, x_scale="jac", max_nfev=100)
-    return _finish(problem, layout, result.x, np.asarray(result.jac), 2 * solutions[1][0])
+    _, layout, x = solutions[0]
+    for _ in range(_RENEWALS):
+        before = layout.signals(x)
+        layout = layout.renewed(x)
+        result = _minimise(layout, x, 100)
+        x = result.x
+        if np.abs((layout.signals(x) - before) / problem.flat).max() < _SETTLED:
+            break
+    return _finish(problem, layout, x, np.asarray(result.jac), 2 * solutions[1][0])
+
+
+def _minimise(layout: Layout, x: np.ndarray, steps: int) -> OptimizeResult:
+    def residual(x: np.ndarray) -> np.ndarray:
+        return np.concatenate([layout.misfit(x), layout.priors(x)])
+
+    return least_squares(residual, x, x_scale="jac", max_nfev=steps)
 
 
 def segment_azimuths(problem: ImprintProblem) -> np.ndarray:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
-from napari_sem4d.forward.engine import ForwardSetup
+from napari_sem4d.forward.engine import EngineName, ForwardSetup
 from napari_sem4d.physics.acceptance import planar_response
 from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import Material
@@ -17,7 +18,10 @@ from napari_sem4d.physics.materials import Material
 class RegionModel(Protocol):
     """Mean emission into segments from the faces of a pit and from the flat around it."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the engine."""
+        ...
 
     def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
         """Energy-weighted electrons per primary.
@@ -33,6 +37,10 @@ class RegionModel(Protocol):
         -------
         numpy.ndarray, shape (5, K)
         """
+        ...
+
+    def near(self, segments: Sequence[Segment], slopes: np.ndarray) -> RegionModel:
+        """Return a quick model that agrees with this one at one geometry and is close to it nearby."""
         ...
 
 
@@ -71,9 +79,13 @@ class PlanarRegions:
             out[:, members] = response.reshape(along.shape).T
         return out
 
+    def near(self, segments: Sequence[Segment], slopes: np.ndarray) -> RegionModel:
+        """Return this model, which is quick enough."""
+        return self
+
 
 class EngineRegions:
-    """Regions of a modelled pit, by any forward engine (so that effects of neighbouring faces count).
+    """Regions of a modelled pit, by any forward engine, so that what the faces do to one another counts.
 
     Parameters
     ----------
@@ -81,20 +93,27 @@ class EngineRegions:
         Name that :func:`napari_sem4d.forward.registry.make_engine` knows.
     material : Material
     energy_kev : float
+    half_diagonal_nm : float
+        Mean half diagonal of the imprint; a scale-free engine does not care.
     side : int
         Pixels along an edge of the modelled map.
-    half_diagonal_nm : float
-        Sets the pixel size; a scale-free engine does not care.
     """
 
     def __init__(
-        self, engine: str, material: Material, energy_kev: float, half_diagonal_nm: float = 9000.0, side: int = 64
+        self,
+        engine: EngineName,
+        material: Material,
+        energy_kev: float,
+        half_diagonal_nm: float = 9000.0,
+        side: int = 64,
     ) -> None:
-        self.name = engine
+        self.name: str = engine
+        self._engine: EngineName = engine
         self._material, self._energy_kev = material, energy_kev
         self._side = side
         self._half = side / 3.2  # pixels of the half diagonal
         self._pixel_nm = half_diagonal_nm / self._half
+        self._planar = PlanarRegions(material, energy_kev)
 
     def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
         """Responses averaged over the shrunk faces of a pit (NaN for none); see :class:`RegionModel`."""
@@ -105,7 +124,7 @@ class EngineRegions:
         plain = tuple(s.model_copy(update={"gain": 1.0, "offset": 0.0}) for s in segments)
         instrument = Instrument(beam=Beam(energy_kev=self._energy_kev), detector=Detector(segments=plain))
         setup = ForwardSetup(instrument, self._material, self._pixel_nm)
-        engine = make_engine(self.name, setup, torch.float64)  # type: ignore[arg-type]
+        engine = make_engine(self._engine, setup, torch.float64)
         height, face = pit(slopes, self._half, self._pixel_nm, self._side)
         with torch.no_grad():
             surface = torch.as_tensor(height, dtype=torch.float64)
@@ -115,6 +134,26 @@ class EngineRegions:
             if (face == r).any():
                 means[r] = signals[:, face == r].mean(1)
         return means
+
+    def near(self, segments: Sequence[Segment], slopes: np.ndarray) -> RegionModel:
+        """Planes, plus what the engine adds to them at this geometry."""
+        added = self(segments, slopes) - self._planar(segments, slopes)
+        return _PlanarWithAddition(self.name, self._planar, np.nan_to_num(added))
+
+
+@dataclass(frozen=True)
+class _PlanarWithAddition:
+    """Planes plus a constant for every region and segment."""
+
+    name: str
+    planar: PlanarRegions
+    added: np.ndarray
+
+    def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
+        return self.planar(segments, slopes) + self.added
+
+    def near(self, segments: Sequence[Segment], slopes: np.ndarray) -> RegionModel:
+        return self
 
 
 def pit(slopes: np.ndarray, half_diagonal: float, pixel_nm: float, side: int) -> tuple[np.ndarray, np.ndarray]:

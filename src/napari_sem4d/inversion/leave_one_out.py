@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import least_squares
 
 from napari_sem4d.inversion.calibration import LeftOutFace
 from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, Layout, fit_imprint
-from napari_sem4d.inversion.imprint_model import face_slopes
+from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
 
 # Slopes at which the height scale is judged: from gentle relief to beyond the faces of the reference.
 _INCLINATIONS_DEG = (5.0, 10.0, 15.0, 22.0, 30.0)
 _YIELD_STD = 0.03
 _STEP = 1e-4
+_RENEWALS = 4
+_SETTLED = 2e-3  # change of slope
 
 
-def leave_one_face_out(problem: ImprintProblem, names: tuple[str, ...]) -> tuple[LeftOutFace, ...]:
+def leave_one_face_out(
+    problem: ImprintProblem, names: tuple[str, ...], start: RegionModel | None = None
+) -> tuple[LeftOutFace, ...]:
     """Leave each face out of the calibration in turn and measure it with the calibrated model.
 
     The known normal of the left-out face follows from the inclination, its azimuth in the image and the axis
@@ -27,10 +33,12 @@ def leave_one_face_out(problem: ImprintProblem, names: tuple[str, ...]) -> tuple
     problem : ImprintProblem
     names : tuple of str
         Of the faces.
+    start : RegionModel, optional
+        Quick model to start with, as that of the fit to all faces (no measured signal is in it).
     """
     out = []
     for face in range(4):
-        fit = fit_imprint(problem.without(face))
+        fit = fit_imprint(problem.without(face), start)
         solved = solve_face(fit, face, problem)
         known = fit.slopes[face]
         normal_error = np.degrees(angle_between(known, solved))
@@ -53,14 +61,21 @@ def leave_one_face_out(problem: ImprintProblem, names: tuple[str, ...]) -> tuple
 def solve_face(fit: ImprintFit, face: int, problem: ImprintProblem | None = None) -> np.ndarray:
     """Slopes (dh/dx, dh/dy) of one face from its mean signals, the other regions as known."""
     problem = problem or fit.layout.problem
+    solved, layout = fit.slopes[face], fit.layout  # its model is exact at the known slopes
+    for _ in range(_RENEWALS):
 
-    def residual(slope: np.ndarray) -> np.ndarray:
+        def residual(slope: np.ndarray, layout: Layout = layout) -> np.ndarray:
+            slopes = fit.slopes.copy()
+            slopes[face] = slope
+            rest: np.ndarray = (layout.signals(fit.x, slopes)[face] - problem.mean[face]) / problem.sigma[face]
+            return rest
+
+        before, solved = solved, np.asarray(least_squares(residual, solved).x)
+        if np.abs(solved - before).max() < _SETTLED or layout.model is problem.model:
+            break
         slopes = fit.slopes.copy()
-        slopes[face] = slope
-        rest: np.ndarray = (fit.layout.signals(fit.x, slopes)[face] - problem.mean[face]) / problem.sigma[face]
-        return rest
-
-    solved: np.ndarray = least_squares(residual, fit.slopes[face]).x
+        slopes[face] = solved
+        layout = replace(fit.layout, model=problem.model.near(fit.segments, slopes / fit.amplification))
     return solved
 
 

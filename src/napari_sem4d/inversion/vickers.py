@@ -11,6 +11,7 @@ from napari_sem4d.acquisition.instrument import Instrument, Segment, StrictModel
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import SettingsError
+from napari_sem4d.forward.engine import EngineName
 from napari_sem4d.inversion.calibration import (
     CalibratedParameter,
     Calibration,
@@ -19,7 +20,7 @@ from napari_sem4d.inversion.calibration import (
 )
 from napari_sem4d.inversion.imprint import ImprintOutline, find_imprint
 from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, fit_imprint
-from napari_sem4d.inversion.imprint_model import PlanarRegions, RegionModel
+from napari_sem4d.inversion.imprint_model import EngineRegions, RegionModel
 from napari_sem4d.inversion.leave_one_out import leave_one_face_out, slope_scale_uncertainty
 from napari_sem4d.inversion.regions import RegionMeans, plane_trend, region_means
 from napari_sem4d.physics.materials import material as find_material
@@ -27,6 +28,7 @@ from napari_sem4d.physics.materials import material as find_material
 FACE_NAMES = ("face 1", "face 2", "face 3", "face 4", "flat")
 _HIGH_CORRELATION = 0.95
 _MUCH_CLIPPED = 0.02
+_PIXEL_NM = 100.0  # where the pixel is unknown: only an engine with a length would care
 
 
 class VickersSettings(StrictModel):
@@ -115,7 +117,7 @@ def calibrate_vickers(
     *,
     frame: int = 0,
     region: tuple[int, int, int, int] | None = None,
-    model: RegionModel | None = None,
+    engine: EngineName = "local",
 ) -> Calibration:
     """Calibrate the detector on the image of a Vickers imprint.
 
@@ -129,8 +131,8 @@ def calibrate_vickers(
         Frame that shows the imprint.
     region : tuple of int, optional
         First row, first column, rows and columns of the area to search in.
-    model : RegionModel, optional
-        Forward model; the plain local law by default.
+    engine : str
+        Forward engine; it sees a modelled pit of the imprint's size. Calibrate with the engine that reconstructs.
 
     Raises
     ------
@@ -141,14 +143,15 @@ def calibrate_vickers(
     """
     settings = settings or VickersSettings()
     energy, name = known_beam_and_material(series)
-    model = model or PlanarRegions(find_material(name), energy)
     signals = np.asarray(series.signal[frame].values, dtype=np.float64)
     data = measure_regions(signals, settings.margin, series.saturation, region)
+    pixel_nm = series.pixel_nm or _PIXEL_NM
+    model = EngineRegions(engine, find_material(name), energy, 0.5 * data.outline.diagonal * pixel_nm)
     nominal = nominal_segments(series, settings)
     problem = make_problem(data, nominal, settings, model)
     fit = fit_imprint(problem)
     check_amplification(fit)
-    left_out = leave_one_face_out(problem, FACE_NAMES)
+    left_out = leave_one_face_out(problem, FACE_NAMES, fit.layout.model)
     scale = float(
         np.hypot(
             slope_scale_uncertainty(problem, fit),
