@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_sem4d.io.store import ResultStore
 
 _WEIGHT_FRAMES = 5
+_ONE_THREAD_PIXELS = 150_000
 _STEEP_DEG = 60.0
 _OUTSIDE_DEG = 75.0
 # Share of a frame's time at which its preview is there.
@@ -72,7 +73,8 @@ def reconstruct_steps(
     """
     out = Path(out)
     try:
-        yield from _run(series, out, settings or Settings(), calibration, resume, cancel or threading.Event())
+        with _few_threads_for(series.shape):
+            yield from _run(series, out, settings or Settings(), calibration, resume, cancel or threading.Event())
     except Cancelled:
         yield Finished(out, cancelled=True)
     except Sem4dError as error:
@@ -391,6 +393,20 @@ def _device_text(device: torch.device) -> str:
 def _check(cancel: threading.Event) -> None:
     if cancel.is_set():
         raise Cancelled("cancelled by the user")
+
+
+@contextlib.contextmanager
+def _few_threads_for(shape: tuple[int, int]) -> Iterator[None]:
+    """Small images on one thread: several would wait for one another longer than they work."""
+    import torch
+
+    before = torch.get_num_threads()
+    if shape[0] * shape[1] < _ONE_THREAD_PIXELS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass
