@@ -76,5 +76,5 @@ def bare_folder(series_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def long_series_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixty frames: a run that can be interrupted."""
-    return write_series(tmp_path_factory.mktemp("cli") / "long", 60)
+    """Sixteen frames: a run that can be interrupted."""
+    return write_series(tmp_path_factory.mktemp("cli") / "long", 16)
