@@ -38,7 +38,6 @@ from napari_sem4d.inversion.vickers import (
 )
 from napari_sem4d.physics.local_law import AnalyticLaw
 from napari_sem4d.physics.materials import material
-from napari_sem4d.physics.planar_table import TabulatedLaw
 from napari_sem4d.settings import Settings
 
 MATERIAL = "Fe"
@@ -100,15 +99,20 @@ def variants(series: Any, signals: np.ndarray, engines: list[str]) -> list[dict[
     lambert = AnalyticLaw.of(iron, energy)
     cases: list[tuple[str, ImprintData, VickersSettings, RegionModel]] = [
         ("default", data, settings, EngineRegions("local", iron, energy)),
-        ("planes without one another", data, settings, local),
-        ("analytic law", data, settings, PlanarRegions(iron, energy, lambert)),
-        ("law from Monte Carlo", data, settings, PlanarRegions(iron, energy, TabulatedLaw(iron, energy, 0.0))),
-        ("yield of faces fixed", data, _with(settings, face_yield_std=0.0), local),
         (
-            "same, law from Monte Carlo",
+            "default, yield of faces fixed",
             data,
             _with(settings, face_yield_std=0.0),
-            PlanarRegions(iron, energy, TabulatedLaw(iron, energy, 0.0)),
+            EngineRegions("local", iron, energy),
+        ),
+        ("planes without one another", data, settings, local),
+        ("planes, analytic law", data, settings, PlanarRegions(iron, energy, lambert)),
+        ("planes, yield of faces fixed", data, _with(settings, face_yield_std=0.0), local),
+        (
+            "planes, analytic law, yield of faces fixed",
+            data,
+            _with(settings, face_yield_std=0.0),
+            PlanarRegions(iron, energy, lambert),
         ),
         ("saturation, debris, shading averaged in", plain_means(signals, data, settings.margin), settings, local),
         ("axis upright", data, _with(settings, free_axis_tilt=False), local),
