@@ -8,8 +8,9 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from napari_sem4d.inversion.calibration import LeftOutFace
-from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, Layout, fit_imprint
+from napari_sem4d.inversion.imprint_fit import ImprintFit, fit_imprint
 from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
+from napari_sem4d.inversion.imprint_problem import ImprintProblem, Layout
 
 # Slopes at which the height scale is judged: from gentle relief to beyond the faces of the reference.
 _INCLINATIONS_DEG = (5.0, 10.0, 15.0, 22.0, 30.0)

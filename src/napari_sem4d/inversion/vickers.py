@@ -19,8 +19,9 @@ from napari_sem4d.inversion.calibration import (
     input_files,
 )
 from napari_sem4d.inversion.imprint import ImprintOutline, find_imprint
-from napari_sem4d.inversion.imprint_fit import ImprintFit, ImprintProblem, fit_imprint
+from napari_sem4d.inversion.imprint_fit import ImprintFit, fit_imprint
 from napari_sem4d.inversion.imprint_model import EngineRegions, RegionModel
+from napari_sem4d.inversion.imprint_problem import ImprintProblem
 from napari_sem4d.inversion.leave_one_out import leave_one_face_out, slope_scale_uncertainty
 from napari_sem4d.inversion.regions import RegionMeans, plane_trend, region_means
 from napari_sem4d.physics.materials import material as find_material
