@@ -79,7 +79,7 @@ def calibrate(
     reference : {"flat", "vickers"}
         A flat area (gains only: heights stay relative), or a Vickers imprint (gains, offsets, azimuths).
     settings : Settings, optional
-        Not read by these references.
+        Its engine is the one to calibrate for.
     frame : int
         Which frame.
     region : tuple of int, optional
@@ -99,7 +99,9 @@ def calibrate(
     if reference == "vickers":
         from napari_sem4d.inversion.vickers import calibrate_vickers
 
-        return calibrate_vickers(series, frame=frame, region=region)
+        return calibrate_vickers(
+            series, frame=frame, region=region, engine=settings.engine if settings else "local"
+        )
     raise SettingsError(f"reference '{reference}' is not known; take flat or vickers")
 
 

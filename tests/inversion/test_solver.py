@@ -8,6 +8,7 @@ from inversion_scenes import PIXEL_NM, make_engine_for, make_scene, random_relie
 
 from napari_sem4d.frames import slopes
 from napari_sem4d.inversion.cosine import _dct_last, _idct_last, dct2, idct2
+from napari_sem4d.inversion.objective import Objective
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.priors import Priors
 
@@ -105,6 +106,24 @@ def test_saturated_pixels_pull_only_upwards(steep):
     ignored = exact.data(signals)
     error = float(exact.error(solve(exact, data).state.height).std())
     assert error < 0.3 * float(exact.error(solve(exact, ignored).state.height).std())
+
+
+def test_the_misfit_of_saturated_pixels_has_the_slope_of_its_likelihood():
+    scene = make_scene(random_relief((20, 24), 0.3).double(), 0.1, engine=make_engine_for(dtype=torch.float64))
+    limit = float(scene.signals.quantile(0.6))
+    noisy = scene.noisy(1)
+    data = dataclasses.replace(noisy, signals=noisy.signals.clamp_max(limit), censored=noisy.signals >= limit)
+    objective = Objective(scene.engine, data, Priors(1.0, 0.0, PIXEL_NM))
+    change = torch.randn(20, 24, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    one = torch.ones_like(scene.height)
+
+    def misfit(step):
+        return objective.at(scene.height + step * change, one).misfit
+
+    state = objective.at(scene.height, one)
+    to_height, _ = state.linearisation.vjp(state.active_weight * state.residual)
+    slope = float((to_height * change).sum())
+    assert slope == pytest.approx((misfit(1e-3) - misfit(-1e-3)) / 2e-3, rel=1e-5)
 
 
 def test_the_order_of_segments_does_not_matter(steep):

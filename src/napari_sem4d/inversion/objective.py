@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -75,8 +76,40 @@ class Objective:
 
     def _state(self, height: torch.Tensor, relative_yield: torch.Tensor, linearisation: Linearisation) -> State:
         residual = linearisation.signals - self.data.signals
-        # A saturated pixel only says "at least this bright": no pull where the model is brighter.
-        weight = torch.where(self.data.censored & (residual >= 0), 0.0, self.data.weight)
-        misfit = 0.5 * float((weight * residual * residual).sum(dtype=torch.float64))
+        weight = self.data.weight
+        censored = self.data.censored & (weight > 0)
+        saturated = 0.0
+        if bool(censored.any()):
+            residual, weight, saturated = _censor(residual, weight, censored)
+        uncensored = torch.where(censored, 0.0, weight)
+        misfit = saturated + 0.5 * float((uncensored * residual * residual).sum(dtype=torch.float64))
         prior = self.priors.value(height, relative_yield)
         return State(height, relative_yield, linearisation, residual, weight, misfit, misfit + prior)
+
+
+def _censor(
+    residual: torch.Tensor, weight: torch.Tensor, censored: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Residuals and weights with which Gauss-Newton steps follow the likelihood of saturated pixels.
+
+    A saturated pixel says that signal plus noise reached the limit: with z = (limit - expected)/sigma its
+    misfit is ``-log Q(z)``, Q the normal upper tail (Tobin, Econometrica 26, 24, 1958). With lambda = phi/Q the
+    misfit has the slope ``-lambda/sigma`` and the curvature ``lambda (lambda - z)/sigma^2`` in the expected
+    signal.
+
+    Returns
+    -------
+    residual, weight : torch.Tensor, shape (K, Y, X)
+        Whose product is the misfit's slope, and whose weight is its curvature.
+    float
+        Misfit of the saturated pixels.
+    """
+    root = weight[censored].sqrt()
+    z = (-residual[censored] * root).clamp_max(30.0)
+    log_tail = torch.special.log_ndtr(-z.double())
+    hazard = torch.exp(-0.5 * z.double().square() - log_tail) / math.sqrt(2 * math.pi)
+    excess = (hazard - z).clamp_min(1e-12)
+    residual, new_weight = residual.clone(), weight.clone()
+    residual[censored] = (-1.0 / excess).to(residual.dtype) / root
+    new_weight[censored] = weight[censored] * (hazard * excess).to(weight.dtype)
+    return residual, new_weight, -float(log_tail.sum())
