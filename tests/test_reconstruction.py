@@ -131,6 +131,17 @@ def test_a_flat_first_frame_does_not_smooth_away_what_grows_later():
             assert inside.mean() > 0.9  # the tilt has an uncertainty of its own
 
 
+def test_a_calibration_brings_the_segments_along(tmp_path):
+    calibration = api.load_calibration(api.sample_series().parent / "calibration.yaml")
+    known = Settings(beam=Beam(energy_kev=10.0), material="Cu", pixel_nm=12.0)
+    images = sorted(api.sample_series().glob("0007_*.tif"))
+    result = api.open_result(
+        api.reconstruct(api.open_series(images, known), tmp_path / "r.zarr", known, calibration)
+    )
+    assert result.attrs["scale_status"] == "calibrated"
+    assert float(result["misfit"][0]) == pytest.approx(1.0, abs=0.2)  # noise measured between steep islands
+
+
 def test_cancelling_keeps_what_is_done_and_resume_goes_on(folder, tmp_path):
     cancel = threading.Event()
     out = tmp_path / "r.zarr"

@@ -30,15 +30,16 @@ _ASK = {
 }
 
 
-def require_known(series: SemSeries) -> None:
-    """Refuse a series that lacks what a reconstruction needs.
+def require_known(series: SemSeries, calibration: Calibration | None = None) -> None:
+    """Refuse a series that lacks what a reconstruction needs (a calibration brings the segments along).
 
     Raises
     ------
     SettingsError
         Naming everything that is missing.
     """
-    missing = series.missing()
+    given = () if calibration is None else ("detector.segments",)
+    missing = [name for name in series.missing() if name not in given]
     if missing:
         wanted = "; ".join(_ASK[name] for name in missing)
         raise SettingsError(
@@ -160,7 +161,7 @@ def run_instrument(
     from napari_sem4d.inversion.prepare import nominal_gains
     from napari_sem4d.physics.materials import material
 
-    require_known(series)
+    require_known(series, calibration)
     require_segments(series)
     reference = material(str(series.material))
     if calibration is not None:
