@@ -2,10 +2,11 @@
 
 Along every azimuth the horizon rises step by step as one looks farther. What a pixel emits between two heights of
 the horizon lands on the piece of surface that raised it, with an angle of incidence that its chord tells, and
-leaves it again, rather forwards than Lambert's law says; what is emitted below the next horizon bounces once more. Directions of a segment below the horizon are shadowed. No length enters: the term is as strong at any
-scale. Its parts are products of a facet's emission with the surface's view of itself, as in radiosity
-(Goral et al., SIGGRAPH 1984); Lambert's law about a facet's normal, the integral of which over elevations is
-elementary, is corrected by polynomials in the cosine between incidence and exit, from the same local law.
+leaves it again, rather forwards than Lambert's law says; what is emitted below the next horizon bounces once
+more. Directions of a segment below the horizon are shadowed. No length enters: the term is as strong at any
+scale. Its parts are products of a facet's emission with the surface's view of itself, as in radiosity (Goral et
+al., SIGGRAPH 1984); Lambert's law about a facet's normal, the integral of which over elevations is elementary, is
+corrected by polynomials in the cosine between incidence and exit, from the same local law.
 """
 
 from __future__ import annotations
