@@ -13,6 +13,7 @@ from typing import Any
 
 TIMEOUT_MS = 10 * 60 * 1000
 SETTLE_MS = 1500
+DRAW_MS = 1000
 WINDOW = (1500, 930)
 
 
@@ -59,8 +60,9 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
             outcome["code"] = 0
         elif headless:
             print(f"sem4d demo: {getattr(record, 'message', 'the run was cancelled')}", file=sys.stderr)
-        QTimer.singleShot(SETTLE_MS, finish)
-        draw_example_line(docks["profile"])
+        # After the docks have taken the finished result in.
+        QTimer.singleShot(DRAW_MS, lambda: draw_example_line(docks["profile"]))
+        QTimer.singleShot(DRAW_MS + SETTLE_MS, finish)
 
     def finish() -> None:
         if screenshot is not None:
