@@ -100,11 +100,11 @@ def _run(
     if not usable:
         raise InputError(f"no frame can be used; the first: {next(iter(series.faults.values()), 'no images')}")
     yield Progress(0.0, "reading the first frame", usable[0], series.frames)
-    first = _first_readable(series, usable)
-    setup = prepare(series, settings, calibration, first)
+    first, pixels = _first_readable(series, usable)
+    setup = prepare(series, settings, calibration, first, pixels)
     store = _open_store(setup, out, resume)
     settings = _frozen_settings(store, settings)
-    checks = check_frame(read_frame(series, first), series.segment_names, series.saturation)
+    checks = check_frame(pixels, series.segment_names, series.saturation)
     for warning in dict.fromkeys((*series.warnings, *checks, *_calibration_notes(calibration))):
         store.add_warning(warning)
         yield Notice(warning)
@@ -368,12 +368,12 @@ def _calibration_notes(calibration: Calibration | None) -> tuple[str, ...]:
     )
 
 
-def _first_readable(series: SemSeries, usable: list[int]) -> int:
+def _first_readable(series: SemSeries, usable: list[int]) -> tuple[int, np.ndarray]:
+    """The first frame that can be read, and its pixels; if there is none, the first one's error is raised."""
     for frame in usable:
         with contextlib.suppress(InputError):
-            read_frame(series, frame)
-            return frame
-    return usable[0]  # and the reason why it cannot be read is told when it is read again
+            return frame, read_frame(series, frame)
+    return usable[0], read_frame(series, usable[0])
 
 
 def _correlation(noise: NoiseModel) -> tuple[list[float], list[float]]:

@@ -169,8 +169,10 @@ def run_instrument(
     return nominal_gains(series.instrument, reference, pixels), reference
 
 
-def prepare(series: SemSeries, settings: Settings, calibration: Calibration | None, frame: int) -> Setup:
-    """Set a run up; ``frame`` is its reference frame.
+def prepare(
+    series: SemSeries, settings: Settings, calibration: Calibration | None, frame: int, pixels: np.ndarray
+) -> Setup:
+    """Set a run up; ``frame`` is its reference frame, ``pixels`` what was read of it.
 
     Raises
     ------
@@ -178,5 +180,5 @@ def prepare(series: SemSeries, settings: Settings, calibration: Calibration | No
         If something needed is unknown or the frame cannot be used.
     """
     device = choose_device(settings.device)
-    instrument, reference = run_instrument(series, calibration, read_frame(series, frame))
+    instrument, reference = run_instrument(series, calibration, pixels)
     return Setup(series, settings, calibration, instrument, reference, device, frame)
