@@ -11,9 +11,9 @@ import torch
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import ForwardSetup
-from napari_sem4d.forward.response import ResponseTable
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.physics.local_law import law_for
+from napari_sem4d.physics.response import ResponseTable
 
 
 class LocalEngine:
