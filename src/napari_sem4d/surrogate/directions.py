@@ -1,0 +1,123 @@
+"""Directions of exit as a basis: Zernike polynomials over the disc of directions.
+
+The disc holds a direction (polar angle, azimuth) at radius sin(polar): with the measure ``cos(polar) dOmega / pi``
+Lambert's law is constant on it. Zernike polynomials are orthonormal there (Born & Wolf, Principles of Optics,
+9.2; normalised after Noll, J. Opt. Soc. Am. 66, 207 (1976)), so that counting noise is the same in every
+coefficient, and turns and mirror images only mix the two polynomials of one azimuthal order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from math import factorial
+
+import numpy as np
+
+from napari_sem4d.acquisition.instrument import Segment
+
+_RADIAL_NODES = 24
+
+
+def terms(order: int) -> tuple[tuple[int, int], ...]:
+    """Radial and azimuthal order (n, m) of every polynomial up to a radial order; m < 0 stands for the sine."""
+    return tuple((n, m) for n in range(order + 1) for m in range(-n, n + 1, 2))
+
+
+def _radial(n: int, k: int, radius: np.ndarray) -> np.ndarray:
+    """Radial part of a polynomial, normalised together with its cosine or sine."""
+    total = sum(
+        (-1) ** s
+        * factorial(n - s)
+        / (factorial(s) * factorial((n + k) // 2 - s) * factorial((n - k) // 2 - s))
+        * radius ** (n - 2 * s)
+        for s in range((n - k) // 2 + 1)
+    )
+    return np.asarray(np.sqrt((n + 1) * (1 if k == 0 else 2)) * total)
+
+
+def evaluate(order: int, radius: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
+    """Zernike polynomials of mean square 1 over the unit disc.
+
+    Parameters
+    ----------
+    order : int
+        Highest radial order.
+    radius : numpy.ndarray
+        Sine of the polar angle.
+    azimuth : numpy.ndarray
+        Rad, counter-clockwise from +x; broadcasts with the radius.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (terms, ...).
+    """
+    return np.stack(
+        [
+            _radial(n, abs(m), radius) * (np.cos(m * azimuth) if m >= 0 else np.sin(-m * azimuth))
+            for n, m in terms(order)
+        ]
+    )
+
+
+def acceptance(order: int, segments: Sequence[Segment]) -> np.ndarray:
+    """Integral of every polynomial over each segment: coefficients times this are the segments' signals.
+
+    Parameters
+    ----------
+    order : int
+        Highest radial order.
+    segments : sequence of Segment
+        With azimuths in the image's frame; thresholds and gains do not enter.
+
+    Returns
+    -------
+    numpy.ndarray, shape (K, terms)
+    """
+    node, weight = np.polynomial.legendre.leggauss(_RADIAL_NODES)
+    rows = []
+    for s in segments:
+        low, high = np.sin(np.radians(s.polar_deg)) ** 2
+        squared = low + (high - low) * 0.5 * (node + 1.0)
+        middle, half = np.radians(s.azimuth_centre_deg), np.radians(s.azimuth_width_deg) / 2
+        rows.append(
+            [
+                float(_radial(n, abs(m), np.sqrt(squared)) @ weight)
+                * 0.5
+                * (high - low)
+                * (half / np.pi * np.sinc(m * half / np.pi))
+                * (np.cos(m * middle) if m >= 0 else np.sin(-m * middle))
+                for n, m in terms(order)
+            ]
+        )
+    return np.array(rows)
+
+
+@lru_cache(maxsize=4)
+def projection(order: int, polar: int, azimuth: int) -> np.ndarray:
+    """Matrix (terms, polar x azimuth) that turns electrons per bin into coefficients.
+
+    Least squares over bins that are uniform in sin^2 of the polar angle and in azimuth: exact for any field
+    within the basis.
+    """
+    means = bin_means(order, polar, azimuth)
+    found: np.ndarray = np.linalg.solve(means @ means.T, means) * (polar * azimuth)
+    return found
+
+
+def bin_means(order: int, polar: int, azimuth: int) -> np.ndarray:
+    """Mean of every polynomial over every bin, shape (terms, polar x azimuth)."""
+    segments = [
+        Segment(
+            name=f"{i}.{j}",
+            polar_deg=(
+                float(np.degrees(np.arcsin(np.sqrt(i / polar)))),
+                float(np.degrees(np.arcsin(np.sqrt((i + 1) / polar)))),
+            ),
+            azimuth_deg=(360.0 * j / azimuth, 360.0 * (j + 1) / azimuth),
+        )
+        for i in range(polar)
+        for j in range(azimuth)
+    ]
+    return acceptance(order, segments).T * (polar * azimuth)

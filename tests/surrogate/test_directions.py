@@ -1,0 +1,40 @@
+"""The basis of directions: orthonormal, exact for fields within it, and the same after a turn."""
+
+import numpy as np
+
+from napari_sem4d.acquisition.instrument import Segment
+from napari_sem4d.surrogate.directions import acceptance, bin_means, evaluate, projection, terms
+
+ORDER = 5
+
+
+def _disc(count=200_000):
+    rng = np.random.default_rng(1)
+    return np.sqrt(rng.random(count)), 2 * np.pi * rng.random(count)
+
+
+def test_polynomials_are_orthonormal_under_lamberts_measure():
+    values = evaluate(ORDER, *_disc())
+    assert np.allclose(values @ values.T / values.shape[1], np.eye(len(terms(ORDER))), atol=0.015)
+
+
+def test_a_field_within_the_basis_is_found_again_from_its_bins():
+    wanted = np.random.default_rng(2).normal(size=len(terms(ORDER)))
+    per_bin = wanted @ bin_means(ORDER, 8, 16) / (8 * 16)
+    assert np.allclose(projection(ORDER, 8, 16) @ per_bin, wanted, atol=1e-10)
+
+
+def test_a_segment_receives_the_integral_of_the_field_over_it():
+    radius, azimuth = _disc(400_000)
+    segment = Segment(name="s", polar_deg=(20, 50), azimuth_deg=(300, 60))
+    polar = np.degrees(np.arcsin(radius))
+    turn = np.degrees(azimuth)
+    inside = (polar > 20) & (polar < 50) & ((turn > 300) | (turn < 60))
+    expected = (evaluate(ORDER, radius, azimuth) * inside).mean(axis=1)
+    assert np.allclose(acceptance(ORDER, [segment])[0], expected, atol=0.004)
+
+
+def test_segments_that_fill_the_disc_receive_the_total_yield():
+    quarters = [Segment(name=str(i), polar_deg=(0, 90), azimuth_deg=(90 * i, 90 * i + 90)) for i in range(4)]
+    total = acceptance(ORDER, quarters).sum(axis=0)
+    assert np.allclose(total, np.eye(len(terms(ORDER)))[0], atol=1e-12)

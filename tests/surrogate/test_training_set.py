@@ -1,0 +1,98 @@
+"""Training sets: cases are fixed by their number, held-out kinds stay out, files are resumed."""
+
+import numpy as np
+import pytest
+
+from napari_sem4d.acquisition.instrument import Segment
+from napari_sem4d.errors import StoreError
+from napari_sem4d.physics.local_law import law_for
+from napari_sem4d.physics.materials import material
+from napari_sem4d.physics.response import ResponseTable
+from napari_sem4d.surrogate.dataset import CHUNK, make_dataset, read_chunks
+from napari_sem4d.surrogate.directions import acceptance
+from napari_sem4d.surrogate.patches import ORDER, simulate_case
+from napari_sem4d.surrogate.training_set import Case, draw_case, load_training_set
+
+
+def small(**changes):
+    settings = load_training_set()
+    return settings.model_copy(
+        update={
+            "core": 16,
+            "halo": 4,
+            "materials": ["Al", "W"],
+            "energies_kev": {2.0: 1.0},
+            "electrons": 2.0,
+            **changes,
+        }
+    )
+
+
+def test_a_case_is_fixed_by_its_number():
+    one, same, other = (draw_case(small(), n) for n in (3, 3, 4))
+    assert np.array_equal(one.height, same.height)
+    assert one.seed == same.seed
+    assert one.seed != other.seed
+
+
+def test_what_tests_use_is_never_drawn():
+    settings = load_training_set()
+    assert not {"crystals", "trench", "pyramid", "sphere", "vickers"} & set(settings.families)
+    assert not {"Cu", "Si", "Au", "Cu2O", "CuO"} & set(settings.materials)
+    assert not {3.0, 5.0, 10.0, 20.0} & set(settings.energies_kev)
+
+
+def test_hardly_any_slope_is_steeper_than_75_degrees():
+    settings = load_training_set()
+    for number in range(30):
+        height = draw_case(settings, number).height
+        slope = np.hypot(*np.gradient(height, settings.pitch))
+        assert np.mean(slope > np.tan(np.radians(76))) < 0.006
+
+
+def test_about_a_third_of_all_pixels_is_steeper_than_30_degrees():
+    settings = load_training_set()
+    cases = [draw_case(settings, n) for n in range(60)]
+    steep = [np.hypot(*np.gradient(c.height, settings.pitch)) > np.tan(np.radians(30)) for c in cases]
+    assert 0.2 < np.mean(steep) < 0.5
+
+
+def test_a_leaning_plane_emits_what_the_local_law_says():
+    settings = small(core=24, halo=8, electrons=300.0)
+    y, x = np.indices((40, 40)) * settings.pitch
+    case = Case(0, ("plane",), "Al", 2.0, 0.0, (0.5 * x + 0.3 * y).astype(np.float32), 5)
+    coefficients, _ = simulate_case(case, settings)
+    quarters = [Segment(name=str(i), polar_deg=(10, 70), azimuth_deg=(90 * i, 90 * i + 90)) for i in range(4)]
+    signals = acceptance(ORDER, quarters) @ coefficients[0].mean(axis=(1, 2))
+    import torch
+
+    table = ResponseTable(
+        quarters, lambda threshold: law_for(material("Al"), 2.0, threshold), torch.float64, "cpu"
+    )
+    slope = torch.full((1, 1), 1.0, dtype=torch.float64)
+    expected = table.evaluate(0.5 * slope, -0.3 * slope)[0].ravel().numpy()
+    assert signals == pytest.approx(expected, rel=0.05)
+
+
+def test_a_stopped_training_set_goes_on_where_it_was(tmp_path):
+    settings = small()
+    assert make_dataset(tmp_path, settings, CHUNK) == 1
+    first = next(iter(read_chunks(tmp_path)))
+    assert make_dataset(tmp_path, settings, CHUNK + 2) == 1
+    chunks = list(read_chunks(tmp_path))
+    assert [len(c.cases) for c in chunks] == [CHUNK, 2]
+    assert np.array_equal(chunks[0].coefficients, first.coefficients)
+    assert chunks[0].coefficients.shape == (CHUNK, 2, 21, 16, 16)
+    assert make_dataset(tmp_path, settings, CHUNK + 2) == 0
+
+
+def test_a_folder_with_other_settings_is_left_alone(tmp_path):
+    make_dataset(tmp_path, small(), 1)
+    with pytest.raises(StoreError, match="other settings"):
+        make_dataset(tmp_path, small(electrons=3.0), 1)
+
+
+def test_a_broken_chunk_is_named(tmp_path):
+    (tmp_path / "chunk-00000.npz").write_bytes(b"nothing")
+    with pytest.raises(StoreError, match="chunk-00000"):
+        list(read_chunks(tmp_path))
