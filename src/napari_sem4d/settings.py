@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from napari_sem4d.acquisition.description import AcquisitionSettings
 from napari_sem4d.acquisition.yaml_settings import load_yaml
@@ -23,6 +23,16 @@ class Settings(AcquisitionSettings):
     inversion: InversionSettings = Field(
         default_factory=InversionSettings, description="How height and relative yield are found"
     )
+
+    @field_validator("engine", mode="before")
+    @classmethod
+    def _has_a_derivative(cls, value: Any) -> Any:
+        if value == "monte_carlo":
+            raise ValueError(
+                "monte_carlo has no derivative, so it cannot find a surface: reconstruct with local, and check "
+                "the surface by Monte Carlo with 'sem4d verify'"
+            )
+        return value
 
 
 def load_settings(path: str | Path) -> Settings:

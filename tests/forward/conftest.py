@@ -1,18 +1,21 @@
 """Setups and surfaces that every engine is judged on."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
 from napari_sem4d.forward.engine import ForwardSetup
-from napari_sem4d.forward.registry import make_engine
+from napari_sem4d.forward.registry import make_simulator
 from napari_sem4d.physics.materials import material
 
-ENGINES = ("local",)
+DIFFERENTIABLE = ("local",)
+OPTIONS = {"local": {}, "monte_carlo": {"electrons": 30}}
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=DIFFERENTIABLE)
 def engine_name(request):
     return request.param
 
@@ -31,12 +34,18 @@ def quadrants(start_deg: float = 0.0, **changes) -> tuple[Segment, ...]:
 def build(engine_name):
     """Make the engine for segments, a pixel and a scan rotation, in float64."""
 
-    def make(segments=None, pixel_nm=20.0, rotation_deg=0.0, dtype=torch.float64):
+    seeds = itertools.count()
+
+    def make(segments=None, pixel_nm=20.0, rotation_deg=0.0, dtype=torch.float64, **options):
         instrument = Instrument(
             beam=Beam(energy_kev=10.0, scan_rotation_deg=rotation_deg),
             detector=Detector(segments=segments or quadrants()),
         )
-        return make_engine(engine_name, ForwardSetup(instrument, material("Cu"), pixel_nm), dtype=dtype)
+        chosen = dict(OPTIONS[engine_name])
+        if chosen:
+            # Independent electrons in every engine, unless a test wants them to be the same.
+            chosen |= {"seed": next(seeds)} | options
+        return make_simulator(engine_name, ForwardSetup(instrument, material("Cu"), pixel_nm), dtype, **chosen)
 
     return make
 

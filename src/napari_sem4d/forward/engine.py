@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 EngineName = Literal["local"]
 """Engines that the solver can use."""
 
+SimulatorName = Literal["local", "monte_carlo"]
+"""Engines that images can be simulated with; ``monte_carlo`` has no derivative, so no surface is found with it."""
+
 
 @dataclass(frozen=True)
 class ForwardSetup:

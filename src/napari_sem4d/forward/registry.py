@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from napari_sem4d.forward.engine import DifferentiableEngine, EngineName, ForwardSetup
+from napari_sem4d.forward.engine import DifferentiableEngine, Engine, EngineName, ForwardSetup, SimulatorName
 from napari_sem4d.forward.local import LocalEngine
 
 _DIFFERENTIABLE: dict[str, type[LocalEngine]] = {"local": LocalEngine}
@@ -26,3 +28,35 @@ def make_engine(
         If the setup lacks the beam energy or the segments.
     """
     return _DIFFERENTIABLE[name](setup, dtype, device)
+
+
+def make_simulator(
+    name: SimulatorName,
+    setup: ForwardSetup,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    **options: Any,
+) -> Engine:
+    """Build any engine, differentiable or not.
+
+    Parameters
+    ----------
+    name : {"local", "monte_carlo"}
+    setup : ForwardSetup
+    dtype, device
+        Of the tensors that it takes and returns.
+    **options
+        Of :class:`~napari_sem4d.forward.monte_carlo.MonteCarloEngine` (electrons, seed, threads, ...); the other
+        engines have none.
+
+    Raises
+    ------
+    SettingsError
+        If the setup lacks the beam energy or the segments.
+    """
+    if name == "monte_carlo":
+        # numba is loaded only where electrons are followed.
+        from napari_sem4d.forward.monte_carlo import MonteCarloEngine
+
+        return MonteCarloEngine(setup, dtype, device, **options)
+    return make_engine(name, setup, dtype, device)
