@@ -36,8 +36,8 @@ def dock(viewer_model, qtbot):
 
 def draw(dock, qtbot, points, shape_type="line"):
     """Add a shape as the end of a drawing does."""
-    if not dock.draw_button.isChecked():
-        qtbot.mouseClick(dock.draw_button, LEFT)
+    if not dock.tools.kind:
+        qtbot.mouseClick(dock.tools.tools["line"], LEFT)
     dock.lines.layer.add([np.array(points, dtype=float)], shape_type=shape_type)
     qtbot.wait(20)
 
@@ -68,13 +68,13 @@ def test_lines_lie_over_all_times_and_the_plot_follows_the_slider(dock, qtbot):
 def test_the_plot_moves_with_a_drag_before_it_ends(dock, qtbot):
     draw(dock, qtbot, [(50, 0), (50, 250)])
     dock.lines.layer.selected_data = {0}
-    states = len(dock.lines.undo_list.states)
+    states = len(dock.book._undo)
     dock.lines.layer._data_view.shift(0, (50.0, 0.0))  # what napari does at every move of a drag
     dock.lines.layer.events.set_data()
     qtbot.wait(20)
     _, height = dock.plot.curve("line 1")
     assert height[0] == pytest.approx(20.0)
-    assert len(dock.lines.undo_list.states) == states
+    assert len(dock.book._undo) == states
 
 
 def test_undo_takes_back_line_after_line_and_removal(dock, qtbot):
@@ -82,19 +82,18 @@ def test_undo_takes_back_line_after_line_and_removal(dock, qtbot):
     draw(dock, qtbot, [(100, 0), (100, 250)])
     assert [line.name for line, _ in dock.profiles] == ["line 1", "line 2"]
     dock.table.selectRow(0)
-    qtbot.mouseClick(dock.remove_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["remove"], LEFT)
     qtbot.wait(20)
     assert [line.name for line, _ in dock.profiles] == ["line 2"]
-    qtbot.mouseClick(dock.undo_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
     qtbot.wait(20)
     assert [line.name for line, _ in dock.profiles] == ["line 1", "line 2"]
-    qtbot.mouseClick(dock.undo_button, LEFT)
-    qtbot.mouseClick(dock.undo_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
     qtbot.wait(20)
     assert dock.profiles == []
     assert len(dock.lines.layer.data) == 0
-    qtbot.mouseClick(dock.undo_button, LEFT)
-    assert "nothing to undo" in dock.message.text()
+    assert not dock.tools.actions_["undo"].isEnabled()
 
 
 def test_a_line_removed_on_the_layer_leaves_the_plot_and_the_others_keep_names_and_colours(dock, qtbot):
@@ -111,7 +110,10 @@ def test_cursors_give_distance_height_difference_and_angle_of_their_line(dock, q
     draw(dock, qtbot, [(50, 0), (50, 200)])
     dock.plot.cursors[0].setValue(50.0)
     dock.plot.cursors[1].setValue(150.0)
-    assert [dock.table.item(0, j).text() for j in range(2, 5)] == ["100", "40", "21.8"]
+    qtbot.wait(20)
+    assert dock.table.texts()[0][2:] == ["1 to 2 (nm)", "height (nm)", "± (nm)", "angle (°)"]
+    # 1.5 nm at both ends: 1.96 x sqrt(2) x 1.5
+    assert dock.table.texts()[1][2:] == ["100", "40", "4.2", "21.80"]
     draw(dock, qtbot, [(0, 50), (150, 50)])
     assert dock.table.item(0, 2).text() == "100"  # the first line keeps its own pair
 
@@ -136,7 +138,7 @@ def test_csv_has_units_in_its_columns_and_every_sample(dock, qtbot, tmp_path, mo
     draw(dock, qtbot, [(50, 0), (50, 250)])
     target = tmp_path / "Ätzgrube 1.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
-    qtbot.mouseClick(dock.csv_button, LEFT)
+    qtbot.mouseClick(dock.files.csv_button, LEFT)
     rows = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8"))))
     assert len(rows) == 51
     assert float(rows[-1]["distance (nm)"]) == 250
@@ -148,7 +150,7 @@ def test_csv_has_units_in_its_columns_and_every_sample(dock, qtbot, tmp_path, mo
 
 def test_copy_puts_a_table_on_the_clipboard(dock, qtbot):
     draw(dock, qtbot, [(50, 0), (50, 250)])
-    qtbot.mouseClick(dock.copy_button, LEFT)
+    qtbot.mouseClick(dock.files.copy_button, LEFT)
     first = QGuiApplication.clipboard().text().splitlines()[0].split("\t")
     assert first[:4] == ["line", "time", "distance (nm)", "height (nm)"]
 
@@ -156,8 +158,8 @@ def test_copy_puts_a_table_on_the_clipboard(dock, qtbot):
 def test_relative_heights_stay_relative_in_table_plot_and_csv(dock, qtbot, viewer_model):
     show_result(viewer_model, from_dataset(ramp_dataset("relative")))
     draw(dock, qtbot, [(50, 0), (50, 250)])
-    assert "relative_height (nm)" in dock.text()
-    assert "height_std" not in dock.text()
+    assert "relative_height (nm)" in dock.files.text()
+    assert "height_std" not in dock.files.text()
     assert "relative" in dock.plot.getAxis("left").labelText
 
 
@@ -178,7 +180,7 @@ def test_removing_the_line_layer_can_be_undone(dock, qtbot, viewer_model):
     viewer_model.layers.remove(dock.lines.layer)
     qtbot.wait(20)
     assert dock.profiles == []
-    qtbot.mouseClick(dock.undo_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
     qtbot.wait(20)
     assert [line.name for line, _ in dock.profiles] == ["line 1"]
     assert len(dock.lines.layer.data) == 1
@@ -198,9 +200,9 @@ def test_a_height_map_of_others_can_be_measured(viewer_model, qtbot):
 def test_drawing_without_a_height_is_told_in_the_dock(viewer_model, qtbot):
     dock = Profile(viewer_model)
     qtbot.addWidget(dock)
-    qtbot.mouseClick(dock.draw_button, LEFT)
+    qtbot.mouseClick(dock.tools.tools["line"], LEFT)
     assert "no height to measure" in dock.message.text()
-    assert not dock.draw_button.isChecked()
+    assert not dock.tools.kind
     dock.close()
 
 
@@ -213,7 +215,7 @@ def test_a_line_is_drawn_moved_and_undone_with_the_mouse(make_napari_viewer_prox
     viewer.window.add_dock_widget(dock, area="right")
     qtbot.wait(100)
     viewer.reset_view()
-    qtbot.mouseClick(dock.draw_button, LEFT)
+    qtbot.mouseClick(dock.tools.tools["line"], LEFT)
     seen = []
     drag(qtbot, viewer, (50.0, 50.0), (50.0, 250.0), each=lambda: seen.append(len(dock.profiles)))
     qtbot.waitUntil(lambda: len(dock.profiles) == 1)
@@ -223,13 +225,13 @@ def test_a_line_is_drawn_moved_and_undone_with_the_mouse(make_napari_viewer_prox
     assert height[0] == pytest.approx(10 + 20, abs=2)
     assert height[-1] - height[0] == pytest.approx(80, abs=3)
 
-    qtbot.mouseClick(dock.draw_button, LEFT)  # now lines can be moved
+    qtbot.mouseClick(dock.tools.tools["line"], LEFT)  # now lines can be moved
     drag(qtbot, viewer, (50.0, 150.0), (100.0, 150.0))
     qtbot.waitUntil(lambda: dock.plot.curve("line 1")[1][0] > 35)
     assert dock.plot.curve("line 1")[1][0] == pytest.approx(40, abs=3)
 
-    qtbot.mouseClick(dock.undo_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
     qtbot.waitUntil(lambda: dock.plot.curve("line 1")[1][0] < 35)
-    qtbot.mouseClick(dock.undo_button, LEFT)
+    qtbot.mouseClick(dock.tools.actions_["undo"], LEFT)
     qtbot.waitUntil(lambda: not dock.profiles)
     dock.close()

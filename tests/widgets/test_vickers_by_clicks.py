@@ -49,7 +49,7 @@ def test_a_vickers_imprint_is_loaded_calibrated_reconstructed_and_measured_by_cl
     deepest = np.unravel_index(np.nanargmin(height), height.shape)
     assert abs(deepest[0] - 512) < 60
     assert abs(deepest[1] - 768) < 60
-    qtbot.mouseClick(profile.draw_button, LEFT)
+    qtbot.mouseClick(profile.tools.tools["line"], LEFT)
     edge = view.data.pixel_nm
     row, col = (float(v) * edge for v in deepest)
     profile.lines.layer.add([np.array([[row, col - 15_000], [row, col + 15_000]])], shape_type="line")

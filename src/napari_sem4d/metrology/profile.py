@@ -219,6 +219,12 @@ def sample_rectangle(
     InputError
         If there are not four corners, or ``along`` is unknown.
     """
+    points, width = rectangle_axis(corners_rc, pixel_nm, along=along)
+    return sample_polyline(height, pixel_nm, points, width, draws=draws, height_std=height_std)
+
+
+def rectangle_axis(corners_rc: np.ndarray, pixel_nm: PixelNm, *, along: str = "long") -> tuple[np.ndarray, float]:
+    """Middle line of a rectangle, shape (2, 2), and its width, both in pixels; see :func:`sample_rectangle`."""
     corners = np.asarray(corners_rc, dtype=float)
     if corners.shape != (4, 2):
         raise InputError(f"A rectangle has four corners (row, column), not an array of shape {corners.shape}.")
@@ -232,9 +238,8 @@ def sample_rectangle(
     else:
         start, end, width = (corners[0] + corners[1]) / 2, (corners[3] + corners[2]) / 2, sides[0]
     pitch = float(np.sqrt(pixel.prod()))
-    points = np.stack([start, end])
     # n samples one pitch apart cover n - 1 pitches between the outer ones.
-    return sample_polyline(height, pixel_nm, points, width / pitch + 1, draws=draws, height_std=height_std)
+    return np.stack([start, end]), width / pitch + 1
 
 
 def sample_kymograph(

@@ -13,7 +13,6 @@ from typing import Any
 
 TIMEOUT_MS = 10 * 60 * 1000
 SETTLE_MS = 1500
-DRAW_MS = 1000
 WINDOW = (1500, 930)
 
 
@@ -60,9 +59,8 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
             outcome["code"] = 0
         elif headless:
             print(f"sem4d demo: {getattr(record, 'message', 'the run was cancelled')}", file=sys.stderr)
-        # After the docks have taken the finished result in.
-        QTimer.singleShot(DRAW_MS, lambda: draw_example_line(docks["profile"]))
-        QTimer.singleShot(DRAW_MS + SETTLE_MS, finish)
+        draw_example_line(docks["profile"])
+        QTimer.singleShot(SETTLE_MS, finish)
 
     def finish() -> None:
         if screenshot is not None:
@@ -104,16 +102,10 @@ def draw_example_line(profile: Any) -> None:
     """One profile line across the middle, so that the plot shows what it is for."""
     if profile.source is None:
         return
-    import numpy as np
-
-    from napari_sem4d.widgets.profile_model import Line, colour_of
-
     rows, cols = profile.source.layer.data.shape[-2:]
     dy, dx = profile.source.pixel
     y, x0, x1 = 0.4 * rows * dy, 0.05 * cols * dx, 0.95 * cols * dx
-    profile.lines.ensure(profile.source.length_unit, max(rows * dy, cols * dx) / 250)
-    profile.lines.set_lines((Line("line 1", colour_of("line 1"), "line", np.array([[y, x0], [y, x1]])),))
-    profile.viewer.layers.selection.active = profile.source.layer
+    profile.add_line([(y, x0), (y, x1)])
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sem4d.errors import Sem4dError
 
 Reader = Callable[[int], np.ndarray]
+DrawsReader = Callable[[int], "np.ndarray | None"]
 
 
 class FrameStore:
@@ -54,6 +55,16 @@ class FrameStore:
         self._cache.move_to_end(index)
         return self._cache[index]
 
+    def read_through(self, index: int) -> np.ndarray:
+        """One frame past the cache, for other threads than that of the viewer; damaged frames are NaN."""
+        found = self._previews.get(index)
+        if found is not None:
+            return found
+        try:
+            return np.asarray(self._read(index), dtype=np.float32)
+        except Sem4dError:
+            return np.full(self.shape, np.nan, dtype=np.float32)
+
     def set_frame(self, index: int, image: np.ndarray, preview: bool = False) -> None:
         """Replace a frame: by a finished one, or by a preview that stands until the finished one comes."""
         image = np.asarray(image, dtype=np.float32)
@@ -75,13 +86,22 @@ class FrameStore:
 
 
 class LayerArray:
-    """What napari needs of an array, shape (T, 1, Y, X), over a :class:`FrameStore`."""
+    """What napari needs of an array, shape (T, 1, Y, X), over a :class:`FrameStore`.
+
+    Parameters
+    ----------
+    store : FrameStore
+        The frames.
+    draws : callable, optional
+        ``draws(frame)``: posterior draws (D, Y, X) of a frame, or None.
+    """
 
     ndim = 4
     dtype = np.dtype(np.float32)
 
-    def __init__(self, store: FrameStore) -> None:
+    def __init__(self, store: FrameStore, draws: DrawsReader | None = None) -> None:
         self.store = store
+        self.draws = draws
         self.shape = (store.frames, 1, *store.shape)
         self.size = int(np.prod(self.shape))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_sem4d.widgets.workspace import sem4d_metadata
+from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class HeightSource:
         True where no reference has fixed the scale of the heights.
     std : Image or None
         Layer of the standard uncertainties, where the heights are calibrated.
+    origin : tuple of float
+        (y, x) of the centre of the first pixel in the world, in ``length_unit``.
+    value_scale : float
+        What the numbers of the layer are multiplied with to give ``value_unit``.
     """
 
     layer: Image
@@ -37,6 +41,8 @@ class HeightSource:
     value_unit: str
     relative: bool
     std: Image | None = None
+    origin: tuple[float, float] = (0.0, 0.0)
+    value_scale: float = 1.0
 
     @property
     def name(self) -> str:
@@ -48,17 +54,58 @@ class HeightSource:
         leading = self.layer.ndim - 2
         if not leading:
             return ()
-        steps = dims.current_step[-self.layer.ndim : -2]
+        # World positions, not slider steps: these count in steps of the finest layer.
+        points = np.asarray(dims.point[-self.layer.ndim : -2])
+        at = (points - np.asarray(self.layer.translate)[:leading]) / np.asarray(self.layer.scale)[:leading]
         shape = self.layer.data.shape[:leading]
-        return tuple(int(np.clip(s, 0, n - 1)) for s, n in zip(steps, shape, strict=True))
+        return tuple(int(np.clip(round(float(s)), 0, n - 1)) for s, n in zip(at, shape, strict=True))
+
+    @property
+    def frames(self) -> int:
+        """Number of times (length of the first axis; 1 for a single map)."""
+        return int(self.layer.data.shape[0]) if self.layer.ndim > 2 else 1
+
+    def index_at(self, frame: int, dims: Any) -> tuple[int, ...]:
+        """Index of a frame, the other sliders staying where they are."""
+        index = self.index(dims)
+        return (min(frame, self.frames - 1), *index[1:]) if index else ()
+
+    def pixels(self, world: np.ndarray) -> np.ndarray:
+        """(row, column) of world positions (y, x), shape (P, 2), in ``length_unit``."""
+        return (np.asarray(world, dtype=float) - np.array(self.origin)) / np.array(self.pixel)
 
     def height(self, index: tuple[int, ...]) -> np.ndarray:
         """Heights (Y, X) of one frame."""
-        return np.asarray(self.layer.data[index])
+        return self._scaled(np.asarray(self.layer.data[index]))
+
+    def read_height(self, index: tuple[int, ...]) -> np.ndarray:
+        """The same from any thread: past the cache that the viewer uses, which is not for two at a time."""
+        store = getattr(self.layer.data, "store", None)
+        return self.height(index) if store is None else self._scaled(store.read_through(index[0]))
 
     def height_std(self, index: tuple[int, ...]) -> np.ndarray | None:
         """Standard uncertainties (Y, X) of one frame; None where there are none that may be shown."""
-        return None if self.std is None else np.asarray(self.std.data[index])
+        return None if self.std is None else self._scaled(np.asarray(self.std.data[index]))
+
+    @property
+    def has_draws(self) -> bool:
+        """Whether posterior draws may be there."""
+        return not self.relative and getattr(self.layer.data, "draws", None) is not None
+
+    def read_draws(self, index: tuple[int, ...]) -> np.ndarray | None:
+        """Posterior draws (D, Y, X) of one frame, from any thread; None where there are none."""
+        if not self.has_draws or not index:
+            return None
+        found: np.ndarray | None = self.layer.data.draws(index[0])
+        return found if found is not None and np.isfinite(found).any() else None
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        return values if self.value_scale == 1.0 else values * self.value_scale
+
+    @property
+    def angles(self) -> bool:
+        """Whether an angle has a meaning: both directions in nm, the height scale known."""
+        return self.length_unit == "nm" and self.value_unit == "nm" and not self.relative
 
     def time_text(self, index: tuple[int, ...]) -> str:
         """Frame and time of an index, for a table or a title."""
@@ -86,6 +133,8 @@ def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
     if entry and entry.get("role") != "height":
         return None
     to_nm = _nanometres(layer.units[-1])
+    if layer.rotate is not None and not np.allclose(layer.rotate, np.eye(layer.ndim)):
+        return None  # rows and columns would not lie along y and x
     factor = to_nm if to_nm is not None else 1.0
     pixel = (float(layer.scale[-2]) * factor, float(layer.scale[-1]) * factor)
     std = None
@@ -94,14 +143,25 @@ def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
         if entry and found.get("role") == "height_std" and found.get("path") == entry.get("path"):
             std = other
     relative = entry.get("scale_status") == "relative"
+    value_unit = str(entry.get("unit", ""))
+    value_nm = _nanometres(value_unit) if value_unit else None
     return HeightSource(
         layer,
         pixel,
         "nm" if to_nm is not None else "pixel",
-        str(entry.get("unit", "")),
+        "nm" if value_nm is not None else value_unit,
         relative,
         None if relative else std,
+        (float(layer.translate[-2]) * factor, float(layer.translate[-1]) * factor),
+        value_nm if value_nm is not None else 1.0,
     )
+
+
+def set_value_unit(layer: Image, unit: str) -> None:
+    """Note the unit of the heights of a map that came without one ("nm", "um", ...)."""
+    kept = sem4d_metadata(layer)
+    mine = {"path": "", "scale_status": "", "role": "height", "unit": unit, "unit_by_user": True}
+    layer.metadata[METADATA_KEY] = {**kept, **mine}
 
 
 def _nanometres(unit: Any) -> float | None:
@@ -109,6 +169,7 @@ def _nanometres(unit: Any) -> float | None:
     import pint
 
     try:
-        return float((1 * unit).to("nm").magnitude)
+        unit = pint.get_application_registry()(unit) if isinstance(unit, str) else 1 * unit
+        return float(unit.to("nm").magnitude)
     except (pint.DimensionalityError, pint.UndefinedUnitError, AttributeError, TypeError):
         return None

@@ -1,51 +1,75 @@
-"""The Shapes layer on which profile lines are drawn, and what stands on it."""
+"""The Shapes layer on which profile lines are drawn, kept in step with the book of lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Shapes
-from psygnal import Signal
 
-from napari_sem4d.widgets.profile_model import SHAPES, Line, UndoList, colour_of, new_name
-from napari_sem4d.widgets.workspace import METADATA_KEY
+from napari_sem4d.widgets.line_book import LineBook
+from napari_sem4d.widgets.profile_model import SHAPES, Line, Lines, colour_of, new_name, same_lines
+from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata
 
 NAME = "profile lines"
+ROLE = "profile_lines"
+FRESH = ("", "nan", "None")
+"""What stands for the name of a shape that was just drawn."""
 
 
 class LinesLayer:
     """Lines on a two-dimensional Shapes layer, so that they lie over all times.
 
-    ``moved`` is emitted at every move of a drag, ``changed`` when a drawing, a drag, a removal or an undo ends.
+    napari cannot change two-dimensional shapes in a 3D view. There the book alone counts: the layer is hidden and
+    neither read nor written until the view is 2D again.
 
     Parameters
     ----------
     viewer : napari viewer or ViewerModel
-        Gets the layer when the first line is to be drawn.
-    unit : str
-        "nm" or "pixel": unit of the world's y and x.
-    edge_width : float
-        Width of the lines in that unit.
+        Gets the layer when the first line is to be drawn; one that is there already is taken over.
+    book : LineBook
+        The lines.
     """
 
-    moved = Signal()
-    changed = Signal()
-
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, book: LineBook) -> None:
         self.viewer = viewer
+        self.book = book
         self.layer: Shapes | None = None
-        self.lines: tuple[Line, ...] = ()
-        self.undo_list = UndoList()
+        self._unit, self._edge_width = "nm", 1.0
         self._busy = False
         self._unwritten = False
         self._hidden_for_3d = False
         self._closed = False
         viewer.dims.events.ndisplay.connect(self._on_ndisplay)
+        viewer.layers.events.removed.connect(self._on_removed)
+        book.changed.connect(self.write)
+        left = [layer for layer in viewer.layers if sem4d_metadata(layer).get("role") == ROLE]
+        if left:  # by a dock that was closed
+            self._edge_width = float(left[-1].current_edge_width)
+            self._take_over(left[-1])
+            self._unwritten = self._in_3d
+            self._hidden_for_3d = self._in_3d and bool(len(left[-1].data))
+            book.commit(self._read())
 
-    def ensure(self, unit: str, edge_width: float) -> Shapes:
+    def set_edge(self, unit: str, edge_width: float) -> None:
+        """Suit the map that is measured.
+
+        Parameters
+        ----------
+        unit : str
+            "nm" or "pixel": unit of the world's y and x.
+        edge_width : float
+            Width of new lines on the screen, in that unit.
+        """
+        self._unit, self._edge_width = unit, edge_width
+        if self.layer is not None and not self._in_3d:
+            self._quietly(lambda: setattr(self.layer, "current_edge_width", edge_width))
+
+    def ensure(self) -> Shapes:
         """The layer, made anew where it is not there."""
+        unit, edge_width = self._unit, self._edge_width
         if self.layer is None:
             layer = Shapes(
                 ndim=2,
@@ -56,138 +80,118 @@ class LinesLayer:
                 features={"name": np.array([], dtype=object)},
                 units=(unit, unit),
                 axis_labels=("y", "x"),
-                metadata={METADATA_KEY: {"path": "", "role": "profile_lines", "scale_status": ""}},
+                metadata={METADATA_KEY: {"path": "", "role": ROLE, "scale_status": ""}},
             )
             layer.current_edge_width = edge_width
-            layer.events.set_data.connect(self._on_move)
-            layer.events.data.connect(self._on_commit)
-            layer.bind_key("Control-Z", lambda _: self.undo())
-            self.layer = layer
+            active = self.viewer.layers.selection.active
             self.viewer.add_layer(layer)
-            if self.viewer.dims.ndisplay == 3:
+            self._take_over(layer)
+            if self._in_3d:
                 self._hidden_for_3d, layer.visible = True, False
-            self.viewer.layers.events.removed.connect(self._on_removed)
+                self.viewer.layers.selection.active = active  # it takes neither clicks nor keys in 3D
+        assert self.layer is not None
         return self.layer
+
+    def _take_over(self, layer: Shapes) -> None:
+        layer.events.set_data.connect(self._on_move)
+        layer.events.data.connect(self._on_commit)
+        layer.bind_key("Control-Z", lambda _: self.book.undo(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: self.book.redo(), overwrite=True)
+        self.layer = layer
+
+    @property
+    def _in_3d(self) -> bool:
+        return self.viewer.dims.ndisplay == 3
 
     # --- from the layer -------------------------------------------------------------------------------
 
-    def _read(self) -> tuple[Line, ...]:
+    def _read(self) -> Lines:
         """The lines that stand on the layer; new shapes get a name and a colour."""
         if self.layer is None:
             return ()
-        known = {line.name: line for line in self.lines}
+        known = {line.name: line for line in self.book.lines}
         names = [str(n) for n in self.layer.features["name"]] if len(self.layer.features) else []
         names += [""] * (len(self.layer.data) - len(names))
+        colours = [_hex(rgba) for rgba in self.layer.edge_color]
         lines: list[Line] = []
         seen: set[str] = set()
-        for points, kind, name in zip(self.layer.data, self.layer.shape_type, names, strict=False):
+        for points, kind, name, colour in zip(
+            self.layer.data, self.layer.shape_type, names, colours, strict=False
+        ):
             if kind not in SHAPES or np.ptp(np.asarray(points), axis=0).max() <= 0:
                 continue
-            if name in ("", "nan", "None") or name in seen:
+            if name in FRESH or name in seen:
                 name = new_name({*names, *seen})
+                colour = colour_of(name)
             seen.add(name)
+            corners = np.array(points, dtype=float)
             old = known.get(name)
-            cursors = old.cursors if old else (0.25, 0.75)
-            lines.append(Line(name, colour_of(name), kind, np.array(points, dtype=float), cursors))
+            lines.append(replace(old, points=corners) if old else Line(name, colour, kind, corners))
         return tuple(lines)
 
     def _on_move(self, event: Any = None) -> None:
-        if not self._busy:
-            self.lines = self._read()
-            self.moved.emit()
+        """Follow a drag. napari tells the same when it slices, and then nothing has changed."""
+        if self._busy or self._unwritten or self._in_3d:
+            return
+        lines = self._read()
+        if not same_lines(lines, self.book.lines):
+            self.book.preview(lines)
 
     def _on_commit(self, event: Any = None) -> None:
         action = str(getattr(event, "action", ""))
-        if self._busy or action.endswith(("adding", "removing", "changing")):
+        if self._busy or self._unwritten or self._in_3d or action.endswith(("adding", "removing", "changing")):
             return  # a "changed", "added" or "removed" follows
-        self.commit()
-
-    def commit(self) -> None:
-        """Take the lines on the layer as the new state; the one before can be had back."""
-        lines = self._read()
-        before = self._committed
-        if _same(before, lines):
-            return
-        self.undo_list.remember(before)
-        self.lines = self._committed = lines
-        self._dress()
-        self.changed.emit()
-
-    _committed: tuple[Line, ...] = ()
-
-    def _dress(self) -> None:
-        """Write names and colours onto the layer, so that picture and plot agree."""
-        if self.layer is None or len(self.lines) != len(self.layer.data):
-            return
-        self._quietly(self._write_dress)
-
-    def _write_dress(self) -> None:
-        assert self.layer is not None
-        self.layer.features = {"name": np.array([line.name for line in self.lines], dtype=object)}
-        self.layer.feature_defaults = {"name": ""}
-        if self.lines:
-            self.layer.edge_color = [line.colour for line in self.lines]
+        self.book.commit(self._read())
 
     # --- to the layer ---------------------------------------------------------------------------------
 
-    def set_lines(self, lines: tuple[Line, ...]) -> None:
-        """Put other lines onto the layer (undo, removal by the dock)."""
-        self.lines = self._committed = lines
-
-        if self.viewer.dims.ndisplay == 3:  # napari cannot change two-dimensional shapes in a 3D view
+    def write(self) -> None:
+        """Put the lines of the book onto the layer."""
+        if self.layer is None:
+            if not self.book.lines:
+                return
+            self.ensure()  # the user removed the layer and undid it
+        if self._in_3d:
             self._unwritten = True
-        elif self.layer is not None:
-            self._quietly(self._write_lines)
-        self.changed.emit()
+            return
+        self._unwritten = False
+        self._quietly(self._write_lines)
 
     def _write_lines(self) -> None:
         assert self.layer is not None
-        self.layer.selected_data = set()
-        self.layer.data = []
-        if self.lines:
-            self.layer.add(
-                [line.points for line in self.lines],
-                shape_type=[line.kind for line in self.lines],
-                edge_width=self.layer.current_edge_width,
-                edge_color=[line.colour for line in self.lines],
-            )
-        self._write_dress()
+        lines = self.book.lines
+        there = self.layer.data
+        if len(there) != len(lines) or not all(
+            kind == line.kind and np.array_equal(np.asarray(points), line.points)
+            for points, kind, line in zip(there, self.layer.shape_type, lines, strict=True)
+        ):
+            self.layer.selected_data = set()
+            self.layer.data = []
+            if lines:
+                self.layer.add(
+                    [line.points for line in lines],
+                    shape_type=[line.kind for line in lines],
+                    edge_width=self._edge_width,
+                    edge_color=[line.colour for line in lines],
+                )
+        self.layer.features = {"name": np.array([line.name for line in lines], dtype=object)}
+        self.layer.feature_defaults = {"name": ""}
+        if lines and [_hex(rgba) for rgba in self.layer.edge_color] != [line.colour for line in lines]:
+            self.layer.edge_color = [line.colour for line in lines]
 
     def _on_ndisplay(self, event: Any = None) -> None:
         """Hide the flat lines in 3D (they are draped there); write what was changed meanwhile."""
         if self.layer is None:
             return
-        if self.viewer.dims.ndisplay == 3:
+        if self._in_3d:
             self._hidden_for_3d = self.layer.visible
             self.layer.visible = False
             return
         if self._unwritten:
-            self._unwritten = False
-            self._quietly(self._write_lines)
+            self.write()
         if self._hidden_for_3d:
             self._hidden_for_3d = False
             self.layer.visible = True
-
-    def undo(self) -> bool:
-        """Take back the last change; False when there is none."""
-        state = self.undo_list.undo()
-        if state is None:
-            return False
-        self.set_lines(state)
-        return True
-
-    def remove(self, name: str) -> None:
-        """Remove a line; it can be had back by undo."""
-        self.undo_list.remember(self._committed)
-        self.set_lines(tuple(line for line in self.lines if line.name != name))
-
-    def set_cursors(self, name: str, cursors: tuple[float, float]) -> None:
-        """Move the cursor pair of a line (parts of its length)."""
-        self.lines = tuple(
-            Line(line.name, line.colour, line.kind, line.points, cursors) if line.name == name else line
-            for line in self.lines
-        )
-        self._committed = self.lines
 
     def _quietly(self, action: Callable[[], None]) -> None:
         self._busy = True
@@ -198,11 +202,15 @@ class LinesLayer:
 
     def _on_removed(self, event: Any) -> None:
         if self.layer is not None and event.value is self.layer:
-            self.viewer.layers.events.removed.disconnect(self._on_removed)
+            self._let_go()
+            self.book.commit(())
+
+    def _let_go(self) -> None:
+        if self.layer is not None:
+            self.layer.events.set_data.disconnect(self._on_move)
+            self.layer.events.data.disconnect(self._on_commit)
             self.layer = None
-            self.undo_list.remember(self._committed)
-            self.lines = self._committed = ()
-            self.changed.emit()
+        self._unwritten = False
 
     def close(self) -> None:
         """Let go of the viewer; the layer stays. May be called again."""
@@ -210,15 +218,11 @@ class LinesLayer:
             return
         self._closed = True
         self.viewer.dims.events.ndisplay.disconnect(self._on_ndisplay)
-        if self.layer is not None:
-            self.layer.events.set_data.disconnect(self._on_move)
-            self.layer.events.data.disconnect(self._on_commit)
-            self.viewer.layers.events.removed.disconnect(self._on_removed)
-            self.layer = None
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self.book.changed.disconnect(self.write)
+        self._let_go()
 
 
-def _same(a: tuple[Line, ...], b: tuple[Line, ...]) -> bool:
-    return len(a) == len(b) and all(
-        x.name == y.name and x.kind == y.kind and np.array_equal(x.points, y.points)
-        for x, y in zip(a, b, strict=True)
-    )
+def _hex(rgba: np.ndarray) -> str:
+    """A colour of napari as #rrggbb."""
+    return "#" + "".join(f"{round(255 * float(part)):02x}" for part in rgba[:3])

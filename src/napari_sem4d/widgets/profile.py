@@ -1,53 +1,49 @@
-"""Dock `Profile`: draw lines, see the heights along them, read distances and height differences."""
+"""Dock `Profile`: draw lines, see the heights along them, read distances, steps and their history."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QColor, QGuiApplication
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from napari_sem4d.errors import Sem4dError
-from napari_sem4d.metrology.profile import Profile as Sampled
+from napari_sem4d.errors import InputError, Sem4dError
+from napari_sem4d.widgets import profile_rows as rows
+from napari_sem4d.widgets.background import Sentence
+from napari_sem4d.widgets.dock import Dock
 from napari_sem4d.widgets.draped_lines import DrapedLines
-from napari_sem4d.widgets.height_source import HeightSource, height_source
+from napari_sem4d.widgets.draw_3d import DrawIn3D
+from napari_sem4d.widgets.height_source import HeightSource, height_source, set_value_unit
 from napari_sem4d.widgets.lifetime import connect_while_alive
+from napari_sem4d.widgets.line_book import LineBook
 from napari_sem4d.widgets.lines_layer import LinesLayer
-from napari_sem4d.widgets.messages import Message
-from napari_sem4d.widgets.profile_model import Line, profiles_csv, short_number
+from napari_sem4d.widgets.plot_kymograph import KymographPlot
+from napari_sem4d.widgets.profile_compare import CompareButton
+from napari_sem4d.widgets.profile_curves import Curve
+from napari_sem4d.widgets.profile_files import ProfileFiles
+from napari_sem4d.widgets.profile_kymograph import KymographJob, LineHistory
+from napari_sem4d.widgets.profile_model import Line, Sampled, StepMarks
 from napari_sem4d.widgets.profile_plot import ProfilePlot
-from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
-from napari_sem4d.widgets.workspace import unwrap, workspace_of
+from napari_sem4d.widgets.profile_reading import CursorFigures, StepFigures, cursor_figures, marks_of
+from napari_sem4d.widgets.profile_sampler import Sampler
+from napari_sem4d.widgets.profile_session import ProfileSession
+from napari_sem4d.widgets.profile_table import ProfileTable
+from napari_sem4d.widgets.profile_tools import ModeRow, SourceRow, ToolRow
+from napari_sem4d.widgets.result_view import ResultView
 
-COLUMNS = ("line", "length", "distance", "height", "angle")
-TOOLTIPS = (
-    "",
-    "Length of the whole line",
-    "Distance from cursor 1 to cursor 2",
-    "Height at cursor 2 minus height at cursor 1",
-    "Angle of the slope from cursor 1 to cursor 2",
-)
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
-HINT = "Press 'Draw lines', then drag across the height image."
+HINT_2D = "Choose a tool, then drag across the height image."
+HINT_3D = "Hold Shift and drag across the surface."
+RELATIVE = "Relative height: no reference has fixed the scale, so there are no uncertainties and no angles."
+LINE_WIDTH = 1 / 250
+"""Width of a line on the screen, as a part of the longer side of the map."""
+KYMOGRAPH_MS = 250
 
 
-class Profile(QWidget):
-    """Profile lines with a live plot and one pair of cursors for each line.
+class Profile(Dock):
+    """Profile lines with a live plot, cursors, steps and kymographs.
 
     Parameters
     ----------
@@ -55,93 +51,95 @@ class Profile(QWidget):
         Given by napari.
     """
 
+    SIZE = (340, 460)
+
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.viewer = unwrap(napari_viewer)
-        self.lines = LinesLayer(self.viewer)
+        super().__init__(napari_viewer, parent)
+        self.book = LineBook()
+        self.lines = LinesLayer(self.viewer, self.book)
         self.draped = DrapedLines(self.viewer)
+        self.draw_3d = DrawIn3D(
+            self.viewer, self.book, self._target_3d, lambda: self.tools.kind or self.tools.last
+        )
+        self.sampler = Sampler(self._later)
+        self.kymographs = KymographJob(self)
+        self.sources: list[HeightSource] = []
         self.source: HeightSource | None = None
         self.chosen: str | None = None
-        self.profiles: list[tuple[Line, Sampled]] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self.refresh)
+        self.curves: list[Curve] = []
+        self.history: LineHistory | None = None
+        self._steps: dict[str, StepFigures | str] = {}
+        self._known: dict[str, Line] = {}
+        self._live = False
+        self._note = ""
+        self._timer = self._single_shot(0, self.refresh)
+        self._kymograph_timer = self._single_shot(KYMOGRAPH_MS, self._ask_kymograph)
         self._build()
-        connect_while_alive(self, self.lines.moved, self._later)
-        connect_while_alive(self, self.lines.changed, self._later)
-        self._layer_events = self.viewer.layers.events
-        for signal in (self._layer_events.inserted, self._layer_events.removed):
-            connect_while_alive(self, signal, self._layers_changed)
-        dims = self.viewer.dims.events
-        for signal in (dims.current_step, dims.ndisplay, workspace_of(napari_viewer).frames_changed):
-            connect_while_alive(self, signal, self._later)
-        for part in (self.lines, self.draped):
-            self.destroyed.connect(part.close)
+        self._connect()
         self._layers_changed()
 
-    def sizeHint(self) -> QSize:
-        """Narrow enough to leave room for the picture."""
-        return QSize(340, 390)
+    def _single_shot(self, wait_ms: int, slot: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(wait_ms)
+        timer.timeout.connect(slot)
+        return timer
 
     def _build(self) -> None:
-        self.source_box = QComboBox()
-        self.source_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.source_box.currentIndexChanged.connect(self._source_chosen)
-        self.width = QSpinBox()
-        self.width.setRange(1, 999)
-        self.width.setSuffix(" px")
-        self.width.setToolTip("Width across the line over which heights are averaged, pixels")
-        self.width.valueChanged.connect(self._later)
-        self.source_box.setMinimumContentsLength(8)
-        self.source_box.setToolTip("The layer whose heights are measured")
-        form = QHBoxLayout()
-        form.addWidget(self.source_box, 1)
-        form.addWidget(QLabel("width"))
-        form.addWidget(self.width)
-
-        self.draw_button = QPushButton("Draw lines")
-        self.draw_button.setCheckable(True)
-        self.draw_button.toggled.connect(self._draw_toggled)
-        self.undo_button = QPushButton("Undo")
-        self.undo_button.setToolTip("Take back the last line that was drawn, moved or removed (Ctrl+Z)")
-        self.undo_button.clicked.connect(self.undo)
-        self.remove_button = QPushButton("Remove")
-        self.remove_button.clicked.connect(self.remove)
-        top = QHBoxLayout()
-        for button in (self.draw_button, self.undo_button, self.remove_button):
-            top.addWidget(button)
-
-        self.message = Message()
+        self.source_row = SourceRow()
+        self.source_box, self.width = self.source_row.box, self.source_row.width_box
+        self.compare = CompareButton(lambda: (self.source, self.viewer.dims, self.sources), self)
+        self.tools = ToolRow(self.compare)
+        self.modes = ModeRow()
         self.plot = ProfilePlot()
-        self.plot.cursors_moved.connect(self._cursors_moved)
-        self.table = QTableWidget(0, len(COLUMNS))
-        self.table.verticalHeader().hide()
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setMaximumHeight(120)
-        self.table.setMinimumHeight(64)
-        self.table.horizontalHeader().setStretchLastSection(True)
-        self.table.itemSelectionChanged.connect(self._row_chosen)
-        self.csv_button = QPushButton("Save CSV…")
-        self.csv_button.clicked.connect(self.ask_csv)
-        self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy all profiles to the clipboard, for a spreadsheet")
-        self.copy_button.clicked.connect(self.copy)
-        bottom = QHBoxLayout()
-        bottom.addWidget(self.csv_button)
-        bottom.addWidget(self.copy_button)
-
+        self.kymograph_plot = KymographPlot()
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.plot)
+        self.stack.addWidget(self.kymograph_plot)
+        self.table = ProfileTable()
+        self.files = ProfileFiles(self)
         column = QVBoxLayout(self)
         column.setSpacing(4)
-        column.addLayout(form)
-        column.addLayout(top)
-        column.addWidget(self.message)
-        column.addWidget(self.plot, 1)
+        for part in (self.source_row, self.tools, self.message, self.modes):
+            column.addWidget(part)
+        column.addWidget(self.stack, 1)
         column.addWidget(self.table)
-        column.addLayout(bottom)
+        column.addWidget(self.files)
+
+    def _connect(self) -> None:
+        self.source_box.currentIndexChanged.connect(self._source_chosen)
+        self.source_row.unit.activated.connect(self._unit_chosen)
+        self.width.valueChanged.connect(self._later)
+        self.tools.tool_changed.connect(self._tool_changed)
+        for name, slot in (("undo", self.undo), ("redo", self.redo), ("remove", self.remove)):
+            self.tools.actions_[name].clicked.connect(slot)
+        for keys, slot in (("Ctrl+Z", self.undo), ("Ctrl+Shift+Z", self.redo)):
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
+        self.compare.changed.connect(self._later)
+        self.compare.told.connect(self._tell)
+        self.modes.changed.connect(self._mode_changed)
+        self.modes.kind_chosen.connect(self._step_kind_chosen)
+        self.plot.cursors_moved.connect(self._cursors_moved)
+        self.plot.stretches_moved.connect(self._stretches_moved)
+        self.kymograph_plot.time_chosen.connect(self._time_chosen)
+        self.kymographs.done.connect(self._kymograph_done)
+        self.table.chosen.connect(self.choose)
+        self.table.renamed.connect(self.rename)
+        self.table.coloured.connect(lambda name, colour: self.book.change(name, colour=colour))
+        self.table.removed.connect(self.book.remove)
+        connect_while_alive(self, self.book.moved, self._moved)
+        connect_while_alive(self, self.book.changed, self._changed)
+        layers = self.viewer.layers.events
+        for signal in (layers.inserted, layers.removed):
+            connect_while_alive(self, signal, self._layers_changed)
+        dims = self.viewer.dims.events
+        for signal in (dims.current_step, dims.ndisplay):
+            connect_while_alive(self, signal, self._later)
+        connect_while_alive(self, self.space.frames_changed, self._frames_changed)
+        for part in (self.lines, self.draped, self.draw_3d, self.sampler):
+            self.destroyed.connect(part.close)
 
     # --- where the heights come from --------------------------------------------------------------------
 
@@ -150,6 +148,8 @@ class Profile(QWidget):
         kept = self.source.layer if self.source else None
         found = [s for s in (height_source(layer, self.viewer.layers) for layer in self.viewer.layers) if s]
         ours = [s for s in found if s.value_unit]
+        self.sources = found
+        self.compare.forget(list(self.viewer.layers))
         self.source_box.blockSignals(True)
         self.source_box.clear()
         for source in found:
@@ -163,56 +163,170 @@ class Profile(QWidget):
         self._source_chosen()
 
     def _source_chosen(self, *_: object) -> None:
-        self.source = self.source_box.currentData()
-        if self.source is not None:
-            quantity = "relative height" if self.source.relative else "height"
-            self.plot.set_units(self.source.length_unit, f"{quantity} ({self.source.value_unit or 'value'})")
-            self.table.setHorizontalHeaderLabels(
-                ["line", *(f"{name}\n({unit})" for name, unit in zip(COLUMNS[1:], self._units(), strict=True))]
-            )
-            for i, text in enumerate(TOOLTIPS):
-                self.table.horizontalHeaderItem(i).setToolTip(text)
+        before, self.source = self.source, self.source_box.currentData()
+        source = self.source
+        if source is not None:
+            self.plot.set_units(source.length_unit, rows.quantity(source))
+            self.source_row.unit.setVisible(rows.asks_unit(source))
+            self.source_row.unit.setCurrentText(rows.unit_name(source))
+            self.lines.set_edge(source.length_unit, self._edge_width())
+        if before is None or source is None or before.layer is not source.layer:
+            self.compare.pinned = []
+            self._forget_history()
+        self._set_columns()
         self._later()
 
-    def _units(self) -> tuple[str, str, str, str]:
+    def _unit_chosen(self, *_: object) -> None:
+        if self.source is not None:
+            set_value_unit(self.source.layer, rows.unit_of_name(self.source_row.unit.currentText()))
+            self._forget_history()
+            self._layers_changed()
+
+    def _edge_width(self) -> float:
         assert self.source is not None
-        length, value = self.source.length_unit, self.source.value_unit or "value"
-        return length, length, value, "°"
+        shape = self.source.layer.data.shape[-2:]
+        return max(n * edge for n, edge in zip(shape, self.source.pixel, strict=True)) * LINE_WIDTH
 
-    # --- drawing ---------------------------------------------------------------------------------------
+    def _set_columns(self) -> None:
+        if self.source is not None:
+            self.table.set_columns(rows.columns(self.modes.mode, self.source))
 
-    def _draw_toggled(self, on: bool) -> None:
-        if not on:
-            if self.lines.layer is not None:
+    def _result(self) -> ResultView | None:
+        """The result whose heights are measured, where it is the one that is looked at."""
+        shown = [r for r in self.space.results if self.source and r.height is self.source.layer and r.shown]
+        return shown[0] if shown else None
+
+    def _target_3d(self) -> tuple[ResultView, HeightSource] | None:
+        result = self._result()
+        return None if result is None or self.source is None else (result, self.source)
+
+    # --- drawing and changing ---------------------------------------------------------------------------
+
+    def hint(self) -> str:
+        """How a line is drawn in the present view."""
+        return HINT_3D if self.viewer.dims.ndisplay == 3 and self._result() is not None else HINT_2D
+
+    def _tool_changed(self, kind: str) -> None:
+        if not kind:
+            if self.lines.layer is not None and self.viewer.dims.ndisplay == 2:
                 self.lines.layer.mode = "select"
             return
         if self.source is None:
-            self.draw_button.setChecked(False)
-            self.message.say(
-                "There is no height to measure yet: reconstruct a series or open a height map.", "ask"
-            )
+            self.tools.choose("")
+            self.message.say(NO_HEIGHT, "ask")
             return
         if self.viewer.dims.ndisplay == 3:
+            if self._result() is not None:
+                self._tell(HINT_3D)
+                return
             self.viewer.dims.ndisplay = 2
-        rows, cols = self.source.layer.data.shape[-2:]
-        width = max(rows * self.source.pixel[0], cols * self.source.pixel[1]) / 250
-        layer = self.lines.ensure(self.source.length_unit, width)
+        layer = self.lines.ensure()
+        layer.visible = True
         self.viewer.layers.selection.active = layer
-        layer.mode = "add_line"
+        layer.mode = {"line": "add_line", "path": "add_polyline", "rectangle": "add_rectangle"}[kind]
+
+    def add_line(self, points: Any, kind: str = "line") -> str:
+        """Add a line from code and choose it.
+
+        Parameters
+        ----------
+        points : array, shape (P, 2)
+            (y, x) in the world of the viewer.
+        kind : str
+            "line", "path" or "rectangle".
+
+        Returns
+        -------
+        str
+            Its name.
+        """
+        line = rows.new_line(self.book, points, kind)
+        self.book.commit((*self.book.lines, line))
+        return line.name
 
     def undo(self) -> None:
         """Take back the last change."""
-        if not self.lines.undo():
-            self.message.say("There is nothing to undo.")
-        elif self.lines.lines and self.lines.layer is None and self.source is not None:
-            lines = self.lines.lines  # the layer was removed: bring it back with its lines
-            self.lines.ensure(self.source.length_unit, max(self.source.pixel) * 2)
-            self.lines.set_lines(lines)
+        if not self.book.undo():
+            self._tell("There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if not self.book.redo():
+            self._tell("There is nothing to redo.")
 
     def remove(self) -> None:
         """Remove the chosen line."""
         if self.chosen is not None:
-            self.lines.remove(self.chosen)
+            self.book.remove(self.chosen)
+
+    def choose(self, name: str) -> None:
+        """Make a line the one that is measured."""
+        if name != self.chosen:
+            self.chosen = name
+            self._forget_history()
+            self._later()
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a line another name; what does not go is told."""
+        was_chosen = self.chosen == old
+        try:
+            name = self.book.rename(old, new)
+        except InputError as error:
+            self.refresh()
+            self.message.say(str(error), "error")
+            return
+        if was_chosen:
+            self.chosen = name
+
+    def take_session(self, session: ProfileSession) -> None:
+        """Take the lines of a file (undo brings the old ones back).
+
+        Raises
+        ------
+        InputError
+            If its points are in another unit than the map that is measured.
+        """
+        unit = self.source.length_unit if self.source else session.length_unit
+        if session.length_unit != unit:
+            raise InputError(
+                f"The lines of this file are in {session.length_unit}, but the map that is measured is in {unit}: "
+                "choose a map with the same unit first."
+            )
+        self.width.setValue(session.width_px)
+        self.chosen = None
+        self.book.commit(session.as_lines())
+        self._tell(rows.loaded_sentence(session, self.source))
+
+    def _moved(self) -> None:
+        """A line is being dragged; it becomes the chosen one."""
+        self._live = True
+        self._choose_what_moved()
+        self._later()
+
+    def _changed(self) -> None:
+        self._live = False
+        self._choose_what_moved()
+        self._later()
+
+    def _choose_what_moved(self) -> None:
+        for line in self.book.lines:
+            old = self._known.get(line.name)
+            if old is None or not np.array_equal(old.points, line.points):
+                self.chosen = line.name
+        self._known = {line.name: line for line in self.book.lines}
+
+    def _cursors_moved(self, first: float, second: float, done: bool) -> None:
+        if self.chosen is not None:
+            self.book.change(self.chosen, done, cursors=(first, second))
+
+    def _stretches_moved(self, stretches: Any, done: bool) -> None:
+        line = self.book.line(self.chosen)
+        if line is not None:
+            self.book.change(line.name, done, step=StepMarks(line.step.kind, stretches))
+
+    def _step_kind_chosen(self, kind: str) -> None:
+        if self.chosen is not None:
+            self.book.change(self.chosen, step=StepMarks(kind))
 
     # --- showing ---------------------------------------------------------------------------------------
 
@@ -220,110 +334,163 @@ class Profile(QWidget):
         """Many events become one update."""
         self._timer.start()
 
+    def _tell(self, text: str) -> None:
+        """Say something that stays until the next change."""
+        self._note = text
+        self._later()
+
+    def _frames_changed(self) -> None:
+        self.sampler.forget()
+        self._forget_history()
+        self._later()
+
+    @property
+    def profiles(self) -> Sampled:
+        """The lines on the map that is measured, with their profiles."""
+        return [(curve.line, curve.profile) for curve in self.curves if not curve.overlay]
+
     def refresh(self) -> None:
         """Sample all lines on the frame under the time slider and show them."""
-        source = self.source
-        self.profiles = []
-        if source is None:
-            self.message.say(NO_HEIGHT)
-        else:
-            try:
-                index = source.index(self.viewer.dims)
-                height, std = source.height(index), source.height_std(index)
-                self.profiles = [
-                    (line, line.sample(source, height, std, self.width.value())) for line in self.lines.lines
-                ]
-            except Sem4dError as error:
-                self.message.say(str(error), "error")
-            else:
-                self.message.say("" if self.profiles else HINT)
-        names = [line.name for line, _ in self.profiles]
+        self._timer.stop()
+        live, self._live = self._live, False
+        note, self._note = self._note, ""
+        names = [line.name for line in self.book.lines]
         if self.chosen not in names:
             self.chosen = names[-1] if names else None
-        self.plot.show_profiles(self.profiles, self.chosen)
-        self._show_table()
-        if source is not None:
-            shown = [r for r in workspace_of(self.viewer).results if r.height is source.layer]
-            self.draped.show(self.profiles, shown[0] if shown else None, source.length_unit)
+        trouble = self._sample(live)
+        self._show(live)
+        if trouble:
+            self.message.say(trouble, "error")
+        elif self.source is None:
+            self.message.say(NO_HEIGHT)
+        else:
+            step = self._steps.get(self.chosen or "")
+            refused = step if isinstance(step, str) and self.modes.mode == "step" else ""
+            relative = RELATIVE if self.source.relative else ""
+            self.message.say(note or refused or (relative if self.curves else self.hint()))
 
-    def _show_table(self) -> None:
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(self.profiles))
-        for i, (line, profile) in enumerate(self.profiles):
-            reading = line.read(profile)
-            values = (profile.length_nm, reading.distance_nm, reading.height_difference_nm, reading.angle_deg)
-            for j, text in enumerate((line.name, *(short_number(v) for v in values))):
-                item = QTableWidgetItem(text)
-                if j == 0:
-                    item.setForeground(QColor(line.colour))
-                else:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(i, j, item)
-            if line.name == self.chosen:
-                self.table.selectRow(i)
-        self.table.blockSignals(False)
-        self.remove_button.setEnabled(self.chosen is not None)
-
-    def _row_chosen(self) -> None:
-        rows = {index.row() for index in self.table.selectedIndexes()}
-        if rows and min(rows) < len(self.profiles):
-            self.chosen = self.profiles[min(rows)][0].name
-            self.plot.show_profiles(self.profiles, self.chosen)
-
-    def _cursors_moved(self, first: float, second: float) -> None:
-        if self.chosen is None:
-            return
-        self.lines.set_cursors(self.chosen, (first, second))
-        by_name = {line.name: line for line in self.lines.lines}
-        self.profiles = [(by_name.get(line.name, line), profile) for line, profile in self.profiles]
-        self._show_table()
-
-    # --- giving away ------------------------------------------------------------------------------------
-
-    def text(self, separator: str = ",") -> str:
-        """All profiles as CSV text."""
-        if self.source is None:
+    def _sample(self, live: bool) -> str:
+        """Sample the curves; what went wrong comes back in words."""
+        self.curves = []
+        source = self.source
+        if source is None or not self.book.lines:
             return ""
-        time = self.source.time_text(self.source.index(self.viewer.dims))
-        return profiles_csv(self.source, time, self.profiles, separator)
-
-    def ask_csv(self) -> None:
-        """Ask for a file and write all profiles to it."""
-        if not self.profiles:
-            self.message.say("There is no line to save. " + HINT, "ask")
-            return
-        start = str(remembered_folder("profiles") / "profiles.csv")
-        name, _ = QFileDialog.getSaveFileName(self, "Save the profiles", start, "CSV (*.csv)")
-        if name:
-            self.save_csv(Path(name))
-
-    def save_csv(self, path: Path) -> None:
-        """Write all profiles to a CSV file."""
-        path = path if path.suffix else path.with_suffix(".csv")
+        width = self.width.value()
         try:
-            path.write_text(self.text(), encoding="utf-8")
-        except OSError as error:
-            self.message.say(f"{path} could not be written ({error.strerror}). Choose another folder.", "error")
-            return
-        remember_folder("profiles", path.parent)
-        self.message.say(f"Saved to {path}.")
+            index = source.index(self.viewer.dims)
+            self.curves = self.sampler.curves(source, index, self.book.lines, width, live)
+            line = self.book.line(self.chosen)
+            if line is not None:
+                overlays = self.compare.overlays(source, self.viewer.dims, self.sources)
+                self.curves += self.sampler.overlay_curves(line, overlays, width)
+        except Sem4dError as error:
+            return str(error)
+        return ""
 
-    def copy(self) -> None:
-        """Put all profiles on the clipboard."""
-        if not self.profiles:
-            self.message.say("There is no line to copy. " + HINT, "ask")
+    def _show(self, live: bool) -> None:
+        mode, chosen = self.modes.mode, self.book.line(self.chosen)
+        profile = next((p for line, p in self.profiles if line.name == self.chosen), None)
+        chosen = chosen if profile is not None else None
+        length = profile.length_nm if profile is not None else 0.0
+        self.plot.with_bands = self.compare.band.isChecked()
+        self.plot.show_curves(self.curves, self.chosen)
+        self.plot.show_cursors(chosen if mode == "cursors" else None, length)
+        self._steps = rows.fit_steps(self.profiles, live) if mode == "step" else {}
+        self.plot.show_step(chosen if mode == "step" else None, self.shown_step(), length)
+        if chosen is not None:
+            self.modes.kind.setCurrentIndex(self.modes.kind.findData(chosen.step.kind))
+        if self.source is not None:
+            self.table.show_rows(rows.table_rows(mode, self.source, self.profiles, self._steps), self.chosen)
+            self.draped.show(self.profiles, self._result(), self.source.length_unit)
+        for name, on in (
+            ("undo", self.book.can_undo),
+            ("redo", self.book.can_redo),
+            ("remove", chosen is not None),
+        ):
+            self.tools.actions_[name].setEnabled(on)
+        self._show_kymograph(live)
+
+    def cursors_of_chosen(self) -> tuple[Line, CursorFigures] | None:
+        """The chosen line and what its cursors read."""
+        for line, profile in self.profiles:
+            if line.name == self.chosen and self.source is not None and self.modes.mode == "cursors":
+                return line, cursor_figures(line, profile, self.source.angles)
+        return None
+
+    def shown_step(self) -> StepFigures | None:
+        """The step of the chosen line that is drawn, in step mode."""
+        found = self._steps.get(self.chosen or "")
+        return found if isinstance(found, StepFigures) else None
+
+    def freeze_step(self) -> None:
+        """Keep the stretches that were found automatically, so that they no longer follow the line."""
+        step, line = self.shown_step(), self.book.line(self.chosen)
+        if step is not None and line is not None:
+            length = next(p.length_nm for other, p in self.profiles if other.name == line.name)
+            self.book.change(line.name, step=marks_of(step.fit, line.step.kind, length))
+
+    # --- kymograph --------------------------------------------------------------------------------------
+
+    def _mode_changed(self, mode: str) -> None:
+        self.stack.setCurrentWidget(self.kymograph_plot if mode == "kymograph" else self.plot)
+        if mode != "kymograph":
+            self._forget_history()
+        self._set_columns()
+        self._later()
+
+    def _forget_history(self) -> None:
+        self.kymographs.cancel()
+        self.history = None
+
+    def _show_kymograph(self, live: bool) -> None:
+        if self.modes.mode != "kymograph":
             return
-        QGuiApplication.clipboard().setText(self.text("\t"))
-        self.message.say(f"Copied {len(self.profiles)} profiles.")
+        line = self.book.line(self.chosen)
+        if self.history is not None and (line is None or not line.same(self.history.line)):
+            self._forget_history()
+        if line is None:
+            self.kymograph_plot.show_history(None)
+        elif self.history is None and self.source is not None:
+            self._kymograph_timer.start()
+        elif self.source is not None:
+            self.kymograph_plot.show_frame((self.source.index(self.viewer.dims) or (0,))[0])
+
+    def _ask_kymograph(self) -> None:
+        line, source = self.book.line(self.chosen), self.source
+        if line is None or source is None or self.modes.mode != "kymograph" or self.history is not None:
+            return
+        if source.frames < 2:
+            self.message.say("This map has one time only: a kymograph needs a series.", "ask")
+            return
+        self.kymographs.start(line, source, source.index(self.viewer.dims), self.width.value())
+
+    def _kymograph_done(self, answer: Any) -> None:
+        if isinstance(answer, Sentence):
+            self.message.say(str(answer), "error")
+            return
+        self.history = answer
+        self.kymograph_plot.show_history(answer)
+        self._later()
+
+    def _time_chosen(self, frame: int) -> None:
+        """The line of the kymograph was dragged: move the time slider."""
+        source = self.source
+        if source is not None and source.index(self.viewer.dims)[0] != frame:
+            axis = self.viewer.dims.ndim - source.layer.ndim
+            world = frame * source.layer.scale[0] + source.layer.translate[0]
+            self.viewer.dims.set_point(axis, float(world))
 
     # --- window ----------------------------------------------------------------------------------------
 
     def showEvent(self, event: object) -> None:
         """Take the colours of the theme."""
         super().showEvent(event)
-        self.plot.follow_theme()
+        for part in (self.plot, self.kymograph_plot, self.tools):
+            part.follow_theme()
 
     def closeEvent(self, event: object) -> None:
         """Nothing is left to do later."""
         self._timer.stop()
+        self._kymograph_timer.stop()
+        self.kymographs.cancel()
         super().closeEvent(event)

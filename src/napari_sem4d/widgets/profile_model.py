@@ -1,21 +1,13 @@
-"""Profile lines, their cursors and their undo list (no Qt)."""
+"""Profile lines as they are drawn, with what is measured on each (no Qt)."""
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sem4d.metrology.profile import (
-    CursorReading,
-    Profile,
-    read_cursors,
-    sample_polyline,
-    sample_rectangle,
-)
+from napari_sem4d.metrology.profile import Profile, rectangle_axis, sample_polyline
 
 if TYPE_CHECKING:
     from napari_sem4d.widgets.height_source import HeightSource
@@ -23,6 +15,24 @@ if TYPE_CHECKING:
 COLOURS = ("#ff5b4d", "#ffb02e", "#4cc3ff", "#7ddc5f", "#d48cff", "#ff8fc7", "#c9c24a", "#5fe0c4")
 SHAPES = ("line", "path", "rectangle")
 """Kinds of shapes that have a profile; a rectangle is averaged over its whole width."""
+CURSORS = (0.25, 0.75)
+STEP_KINDS = ("edge", "groove")
+
+
+@dataclass(frozen=True)
+class StepMarks:
+    """Where a step is fitted on a line.
+
+    Attributes
+    ----------
+    kind : str
+        "edge" (two levels) or "groove" (groove or ridge by ISO 5436-1).
+    stretches : tuple of (start, end, d), or None
+        Fitted stretches as parts of the length of the line, d = +1 or -1; None: found automatically.
+    """
+
+    kind: str = "edge"
+    stretches: tuple[tuple[float, float, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,15 +51,30 @@ class Line:
         (y, x) in the world of the viewer (nm, or pixels where no pixel size is known).
     cursors : tuple of float
         Positions of the cursor pair, as parts of the length.
+    step : StepMarks
+        What is fitted in step mode.
     """
 
     name: str
     colour: str
     kind: str
     points: np.ndarray
-    cursors: tuple[float, float] = (0.25, 0.75)
+    cursors: tuple[float, float] = CURSORS
+    step: StepMarks = field(default=StepMarks())
 
-    def sample(self, source: HeightSource, height: np.ndarray, std: np.ndarray | None, width_px: float) -> Profile:
+    def path(self, source: HeightSource, width_px: float) -> tuple[np.ndarray, float]:
+        """Points (row, column) in pixels of a height map, and the width of the average, pixels."""
+        rc = source.pixels(np.asarray(self.points, dtype=float)[:, -2:])
+        return rectangle_axis(rc, source.pixel) if self.kind == "rectangle" else (rc, width_px)
+
+    def sample(
+        self,
+        source: HeightSource,
+        height: np.ndarray,
+        std: np.ndarray | None = None,
+        width_px: float = 1.0,
+        draws: np.ndarray | None = None,
+    ) -> Profile:
         """Heights along the line.
 
         Parameters
@@ -60,32 +85,27 @@ class Line:
             Frame and its standard uncertainty.
         width_px : float
             Width of the average across the line, pixels (a rectangle has its own).
+        draws : ndarray, shape (D, Y, X), optional
+            Posterior draws of the frame.
         """
-        rc = np.asarray(self.points, dtype=float)[:, -2:] / np.asarray(source.pixel)
-        if self.kind == "rectangle":
-            return sample_rectangle(height, source.pixel, rc, height_std=std)
-        return sample_polyline(height, source.pixel, rc, width_px, height_std=std)
+        points, width = self.path(source, width_px)
+        return sample_polyline(height, source.pixel, points, width, height_std=std, draws=draws)
 
-    def read(self, profile: Profile) -> CursorReading:
-        """Distance, height difference and angle between the two cursors."""
-        first, second = (part * profile.length_nm for part in self.cursors)
-        return read_cursors(profile, first, second)
+    def same(self, other: Line) -> bool:
+        """Whether nothing differs."""
+        return (
+            (self.name, self.colour, self.kind, self.cursors, self.step)
+            == (other.name, other.colour, other.kind, other.cursors, other.step)
+        ) and np.array_equal(self.points, other.points)
 
 
-@dataclass
-class UndoList:
-    """States of all lines before each change; the newest is last."""
+Lines = tuple[Line, ...]
+Sampled = list[tuple[Line, Profile]]
 
-    states: list[tuple[Line, ...]] = field(default_factory=list)
-    most: int = 100
 
-    def remember(self, state: tuple[Line, ...]) -> None:
-        """Keep a state before it changes."""
-        self.states = [*self.states, state][-self.most :]
-
-    def undo(self) -> tuple[Line, ...] | None:
-        """Take the newest state off the list; None when there is none."""
-        return self.states.pop() if self.states else None
+def same_lines(a: Lines, b: Lines) -> bool:
+    """Whether two states of all lines are the same."""
+    return len(a) == len(b) and all(x.same(y) for x, y in zip(a, b, strict=True))
 
 
 def new_name(taken: set[str]) -> str:
@@ -97,46 +117,9 @@ def new_name(taken: set[str]) -> str:
 
 
 def colour_of(name: str) -> str:
-    """Colour of a line by the number in its name."""
+    """Colour of a new line by the number in its name."""
     digits = "".join(c for c in name if c.isdigit())
     return COLOURS[(int(digits) - 1) % len(COLOURS)] if digits else COLOURS[0]
-
-
-def profiles_csv(source: HeightSource, time: str, lines: list[tuple[Line, Profile]], separator: str = ",") -> str:
-    """All profiles as text with units in the column names.
-
-    Parameters
-    ----------
-    source : HeightSource
-        What was sampled.
-    time : str
-        Frame or time of the profiles.
-    lines : list of (Line, Profile)
-        The lines.
-    separator : str
-        Comma for files, tabulator for the clipboard.
-    """
-    length, value = source.length_unit, source.value_unit or "unit of the layer"
-    quantity = "relative_height" if source.relative else "height"
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    with_std = source.std is not None
-    head = ["line", "time", f"distance ({length})", f"{quantity} ({value})"]
-    head += [f"height_std ({value})"] if with_std else []
-    head += [f"x ({length})", f"y ({length})"]
-    writer.writerow(head)
-    for line, profile in lines:
-        std = profile.height_std if profile.height_std is not None else np.full(profile.distance_nm.size, np.nan)
-        columns = [
-            profile.distance_nm,
-            profile.height_nm,
-            *([std] if with_std else []),
-            profile.x_nm,
-            profile.y_nm,
-        ]
-        for row in zip(*columns, strict=True):
-            writer.writerow([line.name, time, *(f"{v:.6g}" if np.isfinite(v) else "" for v in row)])
-    return text.getvalue()
 
 
 def short_number(value: float) -> str:

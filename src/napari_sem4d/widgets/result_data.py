@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sem4d.widgets.axes import Axes
-from napari_sem4d.widgets.frame_store import FrameStore
+from napari_sem4d.widgets.frame_store import DrawsReader, FrameStore
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +37,8 @@ class ResultData:
         "calibrated" or "relative".
     series : SemSeries or None
         Where it came from, for the SEM drape.
+    draws : callable or None
+        ``draws(frame)``: posterior draws of the height (D, Y, X), nm, where the result has some.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ResultData:
     time_unit: str
     scale_status: str
     series: SemSeries | None = None
+    draws: DrawsReader | None = None
 
     @property
     def frames(self) -> int:
@@ -173,6 +176,7 @@ def from_dataset(dataset: xr.Dataset, path: Path | None = None, series: SemSerie
         time_unit="s" if unit == "s" else "frame",
         scale_status=str(dataset.attrs.get("scale_status", "relative")),
         series=series,
+        draws=(lambda i: np.asarray(dataset["draws"].isel(time=i).values)) if "draws" in dataset else None,
     )
 
 
@@ -188,11 +192,19 @@ class _StoreReader:
     def read(self, name: str, frame: int) -> np.ndarray:
         if frame not in self.done:
             return np.full(self.shape, np.nan, dtype=np.float32)
+        return np.asarray(self._opened()[name].isel(time=frame).values)
+
+    def draws(self, frame: int) -> np.ndarray | None:
+        if frame not in self.done or "draws" not in self._opened():
+            return None
+        return np.asarray(self._opened()["draws"].isel(time=frame).values)
+
+    def _opened(self) -> xr.Dataset:
         if self._dataset is None:
             from napari_sem4d import api
 
             self._dataset = api.open_result(self.path)
-        return np.asarray(self._dataset[name].isel(time=frame).values)
+        return self._dataset
 
 
 class RunningResult(ResultData):
@@ -242,6 +254,7 @@ def from_series(series: SemSeries, path: Path, calibrated: bool) -> RunningResul
         time_unit=str(unit),
         scale_status="calibrated" if calibrated else "relative",
         series=series,
+        draws=reader.draws,
     )
     result._reader = reader
     return result

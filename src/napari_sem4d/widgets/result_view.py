@@ -284,7 +284,8 @@ def image_layer_data(data: ResultData) -> list[tuple[Any, dict[str, Any], str]]:
             "metadata": {METADATA_KEY: data.metadata(role)},
             "visible": role == "height",
         }
-        layers.append((LayerArray(getattr(data, role)), kwargs | common, "image"))
+        array = LayerArray(getattr(data, role), data.draws if role == "height" else None)
+        layers.append((array, kwargs | common, "image"))
     return layers
 
 

@@ -1,0 +1,106 @@
+"""The same line at all times, sampled in a thread."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_sem4d.errors import Cancelled
+from napari_sem4d.metrology.profile import Kymograph, sample_kymograph
+from napari_sem4d.widgets.background import Sentence, run_in_thread
+from napari_sem4d.widgets.height_source import HeightSource
+from napari_sem4d.widgets.profile_curves import cell, text_table
+from napari_sem4d.widgets.profile_model import Line
+from napari_sem4d.widgets.workspace import sem4d_metadata
+
+
+@dataclass(frozen=True)
+class LineHistory:
+    """A kymograph with its line, its times (T,), their unit ("s" or "frame") and its map."""
+
+    line: Line
+    source: HeightSource
+    kymograph: Kymograph
+    times: np.ndarray
+    time_unit: str
+
+    @property
+    def edges(self) -> tuple[float, float]:
+        """Time at the lower edge of the first row and at the upper edge of the last one, rows equally high."""
+        count = len(self.times)
+        step = (self.times[-1] - self.times[0]) / (count - 1) if count > 1 else 1.0
+        return float(self.times[0] - step / 2), float(self.times[-1] + step / 2)
+
+    def csv(self, separator: str = ",") -> str:
+        """Distances down, one column for each time."""
+        length, value = self.source.length_unit, self.source.value_unit or "unit of the layer"
+        quantity = "relative_height" if self.source.relative else "height"
+        head = [f"distance ({length})"]
+        head += [f"{quantity} ({value}) at {_time(t, self.time_unit)}" for t in self.times]
+        rows = np.column_stack([self.kymograph.distance_nm, self.kymograph.height_nm.T])
+        return text_table([head, *([cell(float(v)) for v in row] for row in rows)], separator)
+
+
+def _time(value: float, unit: str) -> str:
+    return f"{value:g} s" if unit == "s" else f"frame {value:g}"
+
+
+def times_of(source: HeightSource) -> tuple[np.ndarray, str]:
+    """Times of a map and their unit; frame numbers from 1 where there are none, or where they are uneven."""
+    entry = sem4d_metadata(source.layer)
+    times = np.asarray(entry.get("times", ()), dtype=float)
+    if entry.get("time_unit") == "s" and len(times) == source.frames:
+        steps = np.diff(times)
+        if steps.size and steps.min() > 0 and np.allclose(steps, steps.mean(), rtol=1e-3):
+            return times, "s"
+    return np.arange(1, source.frames + 1, dtype=float), "frame"
+
+
+class _Frames:
+    """Frames of a map, one at a time, until a new request cancels this one."""
+
+    def __init__(self, source: HeightSource, index: tuple[int, ...], cancel: threading.Event) -> None:
+        self.source, self.index, self.cancel = source, index, cancel
+
+    def __len__(self) -> int:
+        return self.source.frames
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        if self.cancel.is_set():
+            raise Cancelled("Another kymograph was asked for.")
+        return self.source.read_height((frame, *self.index[1:]))
+
+
+class KymographJob(QObject):
+    """Makes the kymograph of a line in a thread; a new request ends the one before."""
+
+    done = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._cancel = threading.Event()
+        self._worker: Any = None
+
+    def start(self, line: Line, source: HeightSource, index: tuple[int, ...], width_px: float) -> None:
+        """Ask for the kymograph of a line; ``done`` carries a :class:`LineHistory` or a Sentence."""
+        self._cancel.set()
+        cancel = self._cancel = threading.Event()
+
+        def work() -> LineHistory:
+            points, width = line.path(source, width_px)
+            found = sample_kymograph(_Frames(source, index, cancel), source.pixel, points, width)
+            return LineHistory(line, source, found, *times_of(source))
+
+        def finished(answer: Any) -> None:
+            if not cancel.is_set():
+                self.done.emit(Sentence(answer) if isinstance(answer, Sentence) else answer)
+
+        self._worker = run_in_thread(work, finished)
+
+    def cancel(self) -> None:
+        """Forget the request."""
+        self._cancel.set()

@@ -1,0 +1,127 @@
+"""What is read off a profile line: cursors and steps with their uncertainties (no Qt).
+
+With posterior draws the half width of the 95 % interval comes from them. With only a standard uncertainty for
+each pixel, errors inside a level are taken as fully correlated and those of the two ends as independent: an
+upper estimate for neighbouring points, whose errors go together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_sem4d.errors import DomainError
+from napari_sem4d.metrology.edges import EdgeWidth, edge_width
+from napari_sem4d.metrology.intervals import linear_interval
+from napari_sem4d.metrology.profile import Profile, read_cursors
+from napari_sem4d.metrology.step import StepHeight, Stretch, fit_stretches, groove_height, step_height
+from napari_sem4d.widgets.profile_model import Line, StepMarks
+
+NORMAL_95 = 1.959964
+FROM_DRAWS = "half width of the 95 % interval, from the posterior draws"
+FROM_STD = (
+    "half width of the 95 % interval, from the standard uncertainties of the two ends taken as independent "
+    "(an upper estimate for neighbouring points; reconstruct with draws for a better one)"
+)
+
+
+@dataclass(frozen=True)
+class CursorFigures:
+    """Between the two cursors of a line: ``distance`` and ``height`` in their units, ``angle`` in degrees.
+
+    ``half`` is half of the 95 % interval of ``height`` (NaN where nothing says), ``origin`` where it comes from.
+    """
+
+    length: float
+    distance: float
+    height: float
+    angle: float
+    half: float
+    origin: str
+
+
+@dataclass(frozen=True)
+class StepFigures:
+    """A fitted step of a line; ``half`` and ``origin`` as in :class:`CursorFigures`, ``width`` of an edge."""
+
+    fit: StepHeight
+    half: float
+    origin: str
+    width: EdgeWidth | None
+
+
+def cursor_figures(line: Line, profile: Profile, angles: bool = True) -> CursorFigures:
+    """Read the cursor pair of a line; ``angles`` False where length and height are not in the same unit."""
+    first, second = (part * profile.length_nm for part in line.cursors)
+    reading = read_cursors(profile, first, second)
+    half, origin = float("nan"), ""
+    if reading.interval is not None:
+        half, origin = (reading.interval.high - reading.interval.low) / 2, FROM_DRAWS
+    elif profile.height_std is not None:
+        ends = np.interp([first, second], profile.distance_nm, profile.height_std)
+        half, origin = NORMAL_95 * float(np.hypot(*ends)), FROM_STD
+    angle = reading.angle_deg if angles else float("nan")
+    return CursorFigures(profile.length_nm, reading.distance_nm, reading.height_difference_nm, angle, half, origin)
+
+
+def step_figures(marks: StepMarks, profile: Profile, quick: bool = False) -> StepFigures:
+    """Fit the step of a line.
+
+    Parameters
+    ----------
+    marks : StepMarks
+        Kind and stretches.
+    profile : Profile
+        Sampled line.
+    quick : bool
+        Leave out the width of the edge (while something is dragged).
+
+    Raises
+    ------
+    DomainError
+        If there is no step, or a level has too few samples.
+    """
+    if marks.stretches is not None:
+        length = profile.length_nm
+        parts = tuple(Stretch(min(a, b) * length, max(a, b) * length, d) for a, b, d in marks.stretches)
+        fit = fit_stretches(profile, parts)
+    else:
+        fit = groove_height(profile) if marks.kind == "groove" else step_height(profile)
+    half, origin = float("nan"), ""
+    if fit.draws_nm is not None:
+        interval = linear_interval(fit.height_nm, fit.draws_nm)
+        half, origin = (interval.high - interval.low) / 2, FROM_DRAWS
+    elif profile.height_std is not None:
+        half, origin = NORMAL_95 * _correlated_std(profile, fit), FROM_STD
+    return StepFigures(fit, half, origin, None if quick else _width(marks, profile, fit))
+
+
+def _correlated_std(profile: Profile, fit: StepHeight) -> float:
+    """Standard uncertainty of the height where errors inside a level are fully correlated."""
+    assert profile.height_std is not None
+    levels = []
+    for d in (1, -1):
+        inside = np.zeros(profile.distance_nm.size, dtype=bool)
+        for part in fit.stretches:
+            if part.d == d:
+                inside |= (profile.distance_nm >= part.start_nm) & (profile.distance_nm <= part.end_nm)
+        levels.append(float(np.nanmean(profile.height_std[inside & profile.valid])))
+    return float(np.hypot(*levels))
+
+
+def _width(marks: StepMarks, profile: Profile, fit: StepHeight) -> EdgeWidth | None:
+    """10-90 % width of a single edge; None where the profile does not pass through the levels."""
+    if marks.kind != "edge" or len(fit.stretches) != 2:
+        return None
+    first, second = sorted(fit.stretches, key=lambda part: part.start_nm)
+    low, high = (fit.level(profile.distance_nm, d) for d in (-1, 1))
+    try:
+        return edge_width(profile, low, high, (first.end_nm + second.start_nm) / 2)
+    except DomainError:
+        return None
+
+
+def marks_of(fit: StepHeight, kind: str, length: float) -> StepMarks:
+    """The stretches of a fit as parts of the length, so that they can be dragged."""
+    return StepMarks(kind, tuple((s.start_nm / length, s.end_nm / length, s.d) for s in fit.stretches))
