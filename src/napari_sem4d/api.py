@@ -11,6 +11,7 @@ from napari_sem4d.errors import InputError, SettingsError
 from napari_sem4d.reconstruction import reconstruct_steps
 from napari_sem4d.records import Failed, Finished
 from napari_sem4d.settings import Settings
+from napari_sem4d.simulation import simulate_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "reconstruct",
     "reconstruct_steps",
     "sample_series",
+    "simulate_steps",
 ]
 
 Region = tuple[int, int, int, int]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_sem4d import __version__
+from napari_sem4d.cli import simulate as simulating
 from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
 from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
 from napari_sem4d.errors import SettingsError, StoreError
@@ -156,6 +157,9 @@ def calibrate(
     answer(
         {"path": str(out), **found.model_dump(mode="json")}, json, lambda _: f"{describe(found)}\nsaved as {out}"
     )
+
+
+app.command(epilog=EXIT_CODES)(simulating.simulate)
 
 
 @app.command(epilog=EXIT_CODES)
