@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from napari_sem4d.acquisition.series import SemSeries
     from napari_sem4d.inversion.calibration import Calibration
+    from napari_sem4d.io.heights import Heights
 
 __all__ = [
     "calibrate",
     "load_calibration",
+    "open_heights",
     "open_result",
     "open_series",
     "preview",
@@ -142,6 +144,31 @@ def open_result(path: str | Path) -> xr.Dataset:
     from napari_sem4d.io.store import open_result as open_store
 
     return open_store(Path(path))
+
+
+def open_heights(
+    path: str | Path,
+    *,
+    pixel_nm: tuple[float, float] | None = None,
+    unit: str | None = None,
+    channel: int = 0,
+) -> Heights:
+    """Open a result or any height map to measure it or to write it; see :mod:`napari_sem4d.io.heights`.
+
+    Parameters
+    ----------
+    path : path
+        Result store, float TIFF, .gwy, .gsf, .x3p, .sur, XYZ text; with the extra ``surface-io`` many more.
+    pixel_nm : (y, x), optional
+        Pixel size in nm, for files that do not say it.
+    unit : str, optional
+        Unit of the heights, for files that do not say it.
+    channel : int
+        Which channel of a file that holds several.
+    """
+    from napari_sem4d.io import heights
+
+    return heights.open_heights(path, pixel_nm=pixel_nm, unit=unit, channel=channel)
 
 
 def sample_series() -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_sem4d import __version__
+from napari_sem4d.cli import exporting, measure, profiles
 from napari_sem4d.cli import simulate as simulating
 from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
 from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
@@ -157,6 +158,10 @@ def calibrate(
     answer(
         {"path": str(out), **found.model_dump(mode="json")}, json, lambda _: f"{describe(found)}\nsaved as {out}"
     )
+
+
+for _command in (measure.roughness, profiles.profile, measure.spectrum, measure.compare, exporting.export):
+    app.command(epilog=EXIT_CODES)(_command)
 
 
 app.command(epilog=EXIT_CODES)(simulating.simulate)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_sem4d.errors import InputError, StoreError
 from napari_sem4d.io import sur_map
+from napari_sem4d.io.figure import write_figure
 from napari_sem4d.io.gwyddion_map import GSF_MAGIC, is_gwy, read_gsf, read_gwy, write_gsf, write_gwy
 from napari_sem4d.io.height_map import HeightMap
 from napari_sem4d.io.mesh import write_glb, write_ply, write_stl
@@ -28,6 +29,8 @@ WRITERS: dict[str, Callable[[Path, HeightMap], None]] = {
     ".stl": write_stl,
     ".ply": write_ply,
     ".glb": write_glb,
+    ".png": write_figure,
+    ".svg": write_figure,
 }
 READABLE = (".tif", ".tiff", ".gwy", ".gsf", ".x3p", ".sur", ".xyz", ".txt", ".csv", ".asc")
 
@@ -93,7 +96,7 @@ def read_surface(
 
 
 def write_surface(path: str | Path, surface: HeightMap, *, overwrite: bool = False) -> Path:
-    """Write a height map in the format of the file's extension (maps and meshes, see ``WRITERS``).
+    """Write a height map in the format of the file's extension (maps, meshes and pictures, see ``WRITERS``).
 
     Parameters
     ----------

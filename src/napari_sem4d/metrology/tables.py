@@ -45,9 +45,26 @@ def figures_csv(figures: Iterable[Figure], extra: dict[str, str] | None = None) 
     str
         Commas between columns, points in numbers, empty cells where there is nothing.
     """
-    front = extra or {}
-    rows = [[*front.values(), *(_cell(getattr(figure, name)) for name in _COLUMNS)] for figure in figures]
-    return _csv([*front, *_COLUMNS], rows)
+    return tables_csv([(extra or {}, list(figures))])
+
+
+def tables_csv(tables: Sequence[tuple[dict[str, str], Sequence[Figure]]], separator: str = ",") -> str:
+    """Several tables of figures below each other under one header.
+
+    Parameters
+    ----------
+    tables : sequence of (dict, sequence of Figure)
+        Each with the columns put in front of it (frame, time, region), the same names in all.
+    separator : str
+        Comma for files, tabulator for the clipboard.
+    """
+    front = list(tables[0][0]) if tables else []
+    rows = [
+        [*extra.values(), *(_cell(getattr(figure, name)) for name in _COLUMNS)]
+        for extra, figures in tables
+        for figure in figures
+    ]
+    return _csv([*front, *_COLUMNS], rows, separator)
 
 
 def profiles_csv(profiles: Sequence[Profile], names: Sequence[str]) -> str:
@@ -69,9 +86,29 @@ def _cell(value: object) -> str:
     return str(value)
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def columns_csv(parts: Sequence[tuple[dict[str, str], dict[str, np.ndarray]]], separator: str = ",") -> str:
+    """Columns of numbers (a spectrum, a curve) below each other under one header.
+
+    Parameters
+    ----------
+    parts : sequence of (dict, dict)
+        Columns put in front with one text for the whole part, and columns of equal length; their names hold the
+        units and are the same in all parts.
+    separator : str
+        Comma for files, tabulator for the clipboard.
+    """
+    header = [*parts[0][0], *parts[0][1]] if parts else []
+    rows = [
+        [*front.values(), *(_cell(float(v)) for v in values)]
+        for front, columns in parts
+        for values in zip(*columns.values(), strict=True)
+    ]
+    return _csv(header, rows, separator)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[str]], separator: str = ",") -> str:
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
     return stream.getvalue()
