@@ -113,7 +113,7 @@ def test_cursors_give_distance_height_difference_and_angle_of_their_line(dock, q
     qtbot.wait(20)
     assert dock.table.texts()[0][2:] == ["1 to 2 (nm)", "height (nm)", "± (nm)", "angle (°)"]
     # 1.5 nm at both ends: 1.96 x sqrt(2) x 1.5
-    assert dock.table.texts()[1][2:] == ["100", "40", "4.2", "21.80"]
+    assert dock.table.texts()[1][2:] == ["100", "40.0", "4.2", "21.80"]
     draw(dock, qtbot, [(0, 50), (150, 50)])
     assert dock.table.item(0, 2).text() == "100"  # the first line keeps its own pair
 
@@ -150,7 +150,7 @@ def test_csv_has_units_in_its_columns_and_every_sample(dock, qtbot, tmp_path, mo
 
 def test_copy_puts_a_table_on_the_clipboard(dock, qtbot):
     draw(dock, qtbot, [(50, 0), (50, 250)])
-    qtbot.mouseClick(dock.files.copy_button, LEFT)
+    dock.files.copy_profiles.trigger()
     first = QGuiApplication.clipboard().text().splitlines()[0].split("\t")
     assert first[:4] == ["line", "time", "distance (nm)", "height (nm)"]
 

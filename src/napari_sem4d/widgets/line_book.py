@@ -83,7 +83,7 @@ class LineBook:
         """A name for a new line."""
         return new_name({line.name for line in self.lines})
 
-    def change(self, name: str, done: bool = True, **what: Any) -> None:
+    def change(self, name: str, done: bool = True, /, **what: Any) -> None:
         """Replace attributes of a line.
 
         Parameters

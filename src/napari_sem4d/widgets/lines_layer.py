@@ -86,9 +86,9 @@ class LinesLayer:
             active = self.viewer.layers.selection.active
             self.viewer.add_layer(layer)
             self._take_over(layer)
+            self.viewer.layers.selection.active = active
             if self._in_3d:
                 self._hidden_for_3d, layer.visible = True, False
-                self.viewer.layers.selection.active = active  # it takes neither clicks nor keys in 3D
         assert self.layer is not None
         return self.layer
 

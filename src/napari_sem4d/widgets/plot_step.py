@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtGui import QColor
 
 from napari_sem4d.widgets.profile_model import Line
 from napari_sem4d.widgets.profile_reading import StepFigures
@@ -33,13 +34,16 @@ class StepItems(QObject):
         self._d: list[int] = []
         self._length = 0.0
         self._busy = False
-        self.levels = tuple(
-            pg.PlotCurveItem(pen=pg.mkPen("#ffffff", width=1.5, style=Qt.PenStyle.DashLine)) for _ in (1, -1)
-        )
+        self.levels = tuple(pg.PlotCurveItem() for _ in (1, -1))
         for level in self.levels:
             level.setZValue(8)
             level.hide()
             plot.addItem(level, ignoreBounds=True)
+
+    def set_ink(self, ink: QColor) -> None:
+        """Draw the levels in the colour of the text."""
+        for level in self.levels:
+            level.setPen(pg.mkPen(ink, width=1.5, style=Qt.PenStyle.DashLine))
 
     def show(self, line: Line | None, step: StepFigures | None, length: float) -> None:
         """Show the step of a line; its stretches stay where they were dragged even where no fit is possible."""

@@ -26,7 +26,7 @@ from napari_sem4d.widgets.profile_files import ProfileFiles
 from napari_sem4d.widgets.profile_kymograph import KymographJob, LineHistory
 from napari_sem4d.widgets.profile_model import Line, Sampled, StepMarks
 from napari_sem4d.widgets.profile_plot import ProfilePlot
-from napari_sem4d.widgets.profile_reading import CursorFigures, StepFigures, cursor_figures, marks_of
+from napari_sem4d.widgets.profile_reading import CursorFigures, StepFigures, cursor_figures
 from napari_sem4d.widgets.profile_sampler import Sampler
 from napari_sem4d.widgets.profile_session import ProfileSession
 from napari_sem4d.widgets.profile_table import ProfileTable
@@ -51,7 +51,7 @@ class Profile(Dock):
         Given by napari.
     """
 
-    SIZE = (340, 460)
+    SIZE = (340, 520)
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
@@ -401,7 +401,7 @@ class Profile(Dock):
             self.modes.kind.setCurrentIndex(self.modes.kind.findData(chosen.step.kind))
         if self.source is not None:
             self.table.show_rows(rows.table_rows(mode, self.source, self.profiles, self._steps), self.chosen)
-            self.draped.show(self.profiles, self._result(), self.source.length_unit)
+            self.draped.show(self._draped(), self._result(), self.source.length_unit)
         for name, on in (
             ("undo", self.book.can_undo),
             ("redo", self.book.can_redo),
@@ -409,6 +409,15 @@ class Profile(Dock):
         ):
             self.tools.actions_[name].setEnabled(on)
         self._show_kymograph(live)
+
+    def _draped(self) -> Sampled:
+        """What lies on the surface in 3D: the profiles, and the outlines of rectangles."""
+        outlines: Sampled = []
+        if self.viewer.dims.ndisplay == 3 and self.source is not None:
+            height = self.source.height(self.source.index(self.viewer.dims))
+            rectangles = [line for line, _ in self.profiles if line.kind == "rectangle"]
+            outlines = [(line, line.outline(self.source, height)) for line in rectangles]
+        return [*self.profiles, *outlines]
 
     def cursors_of_chosen(self) -> tuple[Line, CursorFigures] | None:
         """The chosen line and what its cursors read."""
@@ -421,13 +430,6 @@ class Profile(Dock):
         """The step of the chosen line that is drawn, in step mode."""
         found = self._steps.get(self.chosen or "")
         return found if isinstance(found, StepFigures) else None
-
-    def freeze_step(self) -> None:
-        """Keep the stretches that were found automatically, so that they no longer follow the line."""
-        step, line = self.shown_step(), self.book.line(self.chosen)
-        if step is not None and line is not None:
-            length = next(p.length_nm for other, p in self.profiles if other.name == line.name)
-            self.book.change(line.name, step=marks_of(step.fit, line.step.kind, length))
 
     # --- kymograph --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_sem4d.widgets.height_source import HeightSource
 
@@ -16,7 +16,7 @@ MOST = 6
 Overlay = tuple[HeightSource, tuple[int, ...], str]
 
 
-class CompareButton(QToolButton):
+class CompareButton(QPushButton):
     """What is drawn over the profile of the chosen line.
 
     Parameters
@@ -39,7 +39,6 @@ class CompareButton(QToolButton):
         self.layers: list[Any] = []
         self.setText("Show")
         self.setToolTip("Show other times or other results over the profile of the chosen line, and the band")
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         self.band = menu.addAction("Uncertainty band (95 %)")

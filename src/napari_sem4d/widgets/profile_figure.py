@@ -29,7 +29,7 @@ def profile_figure(
     curves: Sequence[Curve],
     height: np.ndarray,
     cursors: tuple[Line, CursorFigures] | None = None,
-    step: StepFigures | None = None,
+    step: tuple[str, StepFigures] | None = None,
     bands: bool = True,
 ) -> Figure:
     """Draw the map with its lines above, the profiles below.
@@ -42,15 +42,15 @@ def profile_figure(
         The frame that was measured, nm.
     cursors : (Line, CursorFigures), optional
         Cursor pair to draw, and what it reads.
-    step : StepFigures, optional
-        Stretches and levels to draw.
+    step : (str, StepFigures), optional
+        Name of the line, stretches and levels to draw.
     bands : bool
         Whether pointwise 95 % limits are drawn where there are some.
     """
     figure, (upper, lower) = _two_axes()
     source = curves[0].source
     _draw_map(figure, upper, source, height, [c.line for c in curves if not c.overlay], curves[0].time)
-    overlays = 0
+    overlays, banded = 0, False
     for curve in curves:
         style = "-"
         if curve.overlay:
@@ -60,10 +60,11 @@ def profile_figure(
         lower.plot(p.distance_nm, p.height_nm, style, color=curve.line.colour, lw=1.4, label=curve.key)
         limits = curve.band() if bands and not curve.overlay else None
         if limits is not None:
-            lower.fill_between(p.distance_nm, *limits, color=curve.line.colour, alpha=0.25, lw=0, label="95 %")
+            lower.fill_between(p.distance_nm, *limits, color=curve.line.colour, alpha=0.25, lw=0)
+            banded = True
     unit = source.value_unit or "value"
     if step is not None:
-        _draw_step(lower, step, unit)
+        _draw_step(lower, *step, unit)
     elif cursors is not None:
         line, read = cursors
         for number, part in enumerate(line.cursors, start=1):
@@ -76,7 +77,7 @@ def profile_figure(
     lower.set_ylabel(f"{'relative height' if source.relative else 'height'} ({unit})")
     lower.margins(x=0.01)
     lower.grid(alpha=0.25)
-    lower.legend(fontsize=8, frameon=False)
+    lower.legend(fontsize=8, frameon=False, title="bands: 95 %" if banded else None, title_fontsize=8)
     return figure
 
 
@@ -154,16 +155,16 @@ def _draw_map(
     axes.set_title(f"{source.name}{', ' + time if time else ''}", fontsize=9)
 
 
-def _draw_step(axes: Axes, step: StepFigures, unit: str) -> None:
-    low, high = axes.get_xlim()
-    ends = np.array([max(low, 0.0), high])
+def _draw_step(axes: Axes, name: str, step: StepFigures, unit: str) -> None:
+    stretches = step.fit.stretches
+    ends = np.array([min(part.start_nm for part in stretches), max(part.end_nm for part in stretches)])
     for part in step.fit.stretches:
         colour = "tab:green" if part.d > 0 else "tab:blue"
         axes.axvspan(part.start_nm, part.end_nm, color=colour, alpha=0.15, lw=0)
     for d in (1, -1):
         axes.plot(ends, step.fit.level(ends, d), "k--", lw=1)
     half = f" ± {step.half:.2g} {unit} (95 %)" if np.isfinite(step.half) else f" {unit}"
-    axes.set_title(f"step height {step.fit.height_nm:.4g}{half}", fontsize=9)
+    axes.set_title(f"{name}: step height {step.fit.height_nm:.4g}{half}", fontsize=9)
 
 
 def round_length(wanted: float) -> float:

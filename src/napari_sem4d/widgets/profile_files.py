@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.widgets.profile_curves import curves_csv, text_table
@@ -39,8 +39,6 @@ class ProfileFiles(QWidget):
         self.copy_table = menu.addAction("Table of figures", self.copy_figures)
         self.copy_picture = menu.addAction("Picture of the plot", self.copy_plot)
         self.copy_button.setMenu(menu)
-        self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        self.copy_button.clicked.connect(self.copy)
         self.figure_button = self._button("Figure…", "Save map and plot with scale and units (PNG, SVG, PDF)")
         self.figure_button.clicked.connect(self.ask_figure)
         self.lines_button = self._button("Lines", "Keep the lines in a file, or have them back from one")
@@ -48,18 +46,16 @@ class ProfileFiles(QWidget):
         self.save_lines_action = lines.addAction("Save lines…", self.ask_save_lines)
         self.load_lines_action = lines.addAction("Load lines…", self.ask_load_lines)
         self.lines_button.setMenu(lines)
-        self.lines_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)
         for button in (self.csv_button, self.copy_button, self.figure_button, self.lines_button):
             row.addWidget(button, 1)
 
-    def _button(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
+    def _button(self, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
         button.setToolTip(tip)
-        button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
+        button.setMinimumWidth(40)
         return button
 
     # --- text -------------------------------------------------------------------------------------------
@@ -121,7 +117,9 @@ class ProfileFiles(QWidget):
             figure = kymograph_figure(dock.history, height)
         else:
             cursors = dock.cursors_of_chosen()
-            figure = profile_figure(dock.curves, height, cursors, dock.shown_step(), dock.compare.band.isChecked())
+            step = dock.shown_step()
+            named = (str(dock.chosen), step) if step is not None else None
+            figure = profile_figure(dock.curves, height, cursors, named, dock.compare.band.isChecked())
         save_figure(figure, path)
 
     # --- lines ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ COLOURS = ("#ff5b4d", "#ffb02e", "#4cc3ff", "#7ddc5f", "#d48cff", "#ff8fc7", "#c
 SHAPES = ("line", "path", "rectangle")
 """Kinds of shapes that have a profile; a rectangle is averaged over its whole width."""
 CURSORS = (0.25, 0.75)
-STEP_KINDS = ("edge", "groove")
+STEP_KINDS = ("auto", "edge", "groove")
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class StepMarks:
     Attributes
     ----------
     kind : str
-        "edge" (two levels) or "groove" (groove or ridge by ISO 5436-1).
+        "edge" (two levels), "groove" (groove or ridge by ISO 5436-1), or "auto": the one that is there.
     stretches : tuple of (start, end, d), or None
         Fitted stretches as parts of the length of the line, d = +1 or -1; None: found automatically.
     """
 
-    kind: str = "edge"
+    kind: str = "auto"
     stretches: tuple[tuple[float, float, int], ...] | None = None
 
 
@@ -90,6 +90,11 @@ class Line:
         """
         points, width = self.path(source, width_px)
         return sample_polyline(height, source.pixel, points, width, height_std=std, draws=draws)
+
+    def outline(self, source: HeightSource, height: np.ndarray) -> Profile:
+        """Heights (Y, X) along the way around the shape."""
+        rc = source.pixels(np.asarray(self.points, dtype=float)[:, -2:])
+        return sample_polyline(height, source.pixel, np.concatenate([rc, rc[:1]]))
 
     def same(self, other: Line) -> bool:
         """Whether nothing differs."""

@@ -15,6 +15,8 @@ from napari_sem4d.widgets.profile_curves import Curve
 from napari_sem4d.widgets.profile_model import Line
 from napari_sem4d.widgets.profile_reading import StepFigures
 
+AXIS_HEIGHT = 38
+"""Tick labels and title of the lower axis, pixels (the default wastes half as much again)."""
 DASHES = (Qt.PenStyle.DashLine, Qt.PenStyle.DotLine, Qt.PenStyle.DashDotLine)
 
 
@@ -28,6 +30,7 @@ def follow_theme(plot: pg.PlotWidget) -> None:
         axis.setPen(ink)
         axis.setTextPen(ink)
         axis.enableAutoSIPrefix(False)  # no prefix before nm
+    plot.getAxis("bottom").setHeight(AXIS_HEIGHT)
 
 
 class ProfilePlot(pg.PlotWidget):
@@ -42,14 +45,17 @@ class ProfilePlot(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumHeight(130)
+        self.setMinimumHeight(150)
         self.setMenuEnabled(False)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._bands: dict[str, pg.FillBetweenItem] = {}
         self._length = 0.0
         self._busy = False
         self.with_bands = True
-        self._legend = self.addLegend(offset=(-6, 4), labelTextSize="8pt", verSpacing=-4)
+        self._legend = self.addLegend(
+            offset=(-6, 4), labelTextSize="8pt", verSpacing=-6, brush=pg.mkBrush(40, 40, 45, 170)
+        )
+        self._legend.setZValue(20)
         self.showGrid(x=True, y=True, alpha=0.2)
         self.cursors = tuple(self._cursor(text) for text in ("1", "2"))
         self.step = StepItems(self.getPlotItem())
@@ -59,10 +65,8 @@ class ProfilePlot(pg.PlotWidget):
         cursor = pg.InfiniteLine(
             movable=True,
             angle=90,
-            pen=pg.mkPen("#bbbbbb", style=Qt.PenStyle.DashLine),
-            hoverPen=pg.mkPen("#ffffff", width=2),
             label=text,
-            labelOpts={"position": 0.06, "color": "#dddddd"},
+            labelOpts={"position": 0.08},
         )
         cursor.hide()
         self.addItem(cursor, ignoreBounds=True)
@@ -73,6 +77,12 @@ class ProfilePlot(pg.PlotWidget):
     def follow_theme(self) -> None:
         """Take the colours of the window that the plot is in."""
         follow_theme(self)
+        ink = self.palette().windowText().color()
+        for cursor in self.cursors:
+            cursor.setPen(pg.mkPen(ink, style=Qt.PenStyle.DashLine))
+            cursor.setHoverPen(pg.mkPen(ink, width=3))
+            cursor.label.setColor(ink)
+        self.step.set_ink(ink)
 
     def set_units(self, length: str, quantity: str) -> None:
         """Label the axes."""
@@ -103,7 +113,7 @@ class ProfilePlot(pg.PlotWidget):
             if item.opts["pen"] != pen:
                 item.setPen(pen)
             item.setData(curve.profile.distance_nm, np.asarray(curve.profile.height_nm, dtype=float))
-        self._legend.setVisible(len(curves) > 1)
+        self._legend.setVisible(overlays > 0)  # without them the table shows names and colours
         self._show_bands(curves)
 
     def _show_bands(self, curves: Sequence[Curve]) -> None:

@@ -8,11 +8,12 @@ upper estimate for neighbouring points, whose errors go together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from napari_sem4d.errors import DomainError
-from napari_sem4d.metrology.edges import EdgeWidth, edge_width
+from napari_sem4d.metrology.edges import EdgeWidth, edge_width, find_edges
 from napari_sem4d.metrology.intervals import linear_interval
 from napari_sem4d.metrology.profile import Profile, read_cursors
 from napari_sem4d.metrology.step import StepHeight, Stretch, fit_stretches, groove_height, step_height
@@ -87,14 +88,27 @@ def step_figures(marks: StepMarks, profile: Profile, quick: bool = False) -> Ste
         parts = tuple(Stretch(min(a, b) * length, max(a, b) * length, d) for a, b, d in marks.stretches)
         fit = fit_stretches(profile, parts)
     else:
-        fit = groove_height(profile) if marks.kind == "groove" else step_height(profile)
+        fit = {"groove": groove_height, "edge": step_height, "auto": automatic_height}[marks.kind](profile)
     half, origin = float("nan"), ""
     if fit.draws_nm is not None:
         interval = linear_interval(fit.height_nm, fit.draws_nm)
         half, origin = (interval.high - interval.low) / 2, FROM_DRAWS
     elif profile.height_std is not None:
         half, origin = NORMAL_95 * _correlated_std(profile, fit), FROM_STD
-    return StepFigures(fit, half, origin, None if quick else _width(marks, profile, fit))
+    return StepFigures(fit, half, origin, None if quick else _width(profile, fit))
+
+
+def automatic_height(profile: Profile) -> StepHeight:
+    """Height of the highest ridge or deepest groove between two neighbouring edges, else of the single edge."""
+    edges = find_edges(profile)
+    pairs = [(a.position_nm, b.position_nm) for a, b in pairwise(edges) if a.sense != b.sense]
+    fits = []
+    for pair in pairs:
+        try:
+            fits.append(groove_height(profile, pair))
+        except DomainError:  # one side of it is not on the line; another feature may be whole
+            continue
+    return max(fits, key=lambda fit: abs(fit.height_nm)) if fits else step_height(profile)
 
 
 def _correlated_std(profile: Profile, fit: StepHeight) -> float:
@@ -110,9 +124,9 @@ def _correlated_std(profile: Profile, fit: StepHeight) -> float:
     return float(np.hypot(*levels))
 
 
-def _width(marks: StepMarks, profile: Profile, fit: StepHeight) -> EdgeWidth | None:
+def _width(profile: Profile, fit: StepHeight) -> EdgeWidth | None:
     """10-90 % width of a single edge; None where the profile does not pass through the levels."""
-    if marks.kind != "edge" or len(fit.stretches) != 2:
+    if len(fit.stretches) != 2:
         return None
     first, second = sorted(fit.stretches, key=lambda part: part.start_nm)
     low, high = (fit.level(profile.distance_nm, d) for d in (-1, 1))
@@ -120,8 +134,3 @@ def _width(marks: StepMarks, profile: Profile, fit: StepHeight) -> EdgeWidth | N
         return edge_width(profile, low, high, (first.end_nm + second.start_nm) / 2)
     except DomainError:
         return None
-
-
-def marks_of(fit: StepHeight, kind: str, length: float) -> StepMarks:
-    """The stretches of a fit as parts of the length, so that they can be dragged."""
-    return StepMarks(kind, tuple((s.start_nm / length, s.end_nm / length, s.d) for s in fit.stretches))

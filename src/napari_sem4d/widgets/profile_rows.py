@@ -92,8 +92,7 @@ def table_rows(
             rows.append(_step_row(line, source, steps[line.name]))
             continue
         read = cursor_figures(line, profile, source.angles)
-        numbers = [read.length, read.distance, read.height]
-        texts = [short_number(v) for v in numbers]
+        texts = [short_number(read.length), short_number(read.distance), as_exact(read.height, read.half)]
         texts += [two_digits(read.half)] if has_half(source) else []
         texts += [f"{read.angle:.2f}" if np.isfinite(read.angle) else "-"] if source.angles else []
         rows.append((line, texts, read.origin))
@@ -104,7 +103,7 @@ def _step_row(line: Line, source: HeightSource, step: StepFigures | str) -> tupl
     count = 4 if has_half(source) else 3
     if isinstance(step, str):
         return line, ["-"] * count, step
-    texts = [short_number(step.fit.height_nm)]
+    texts = [as_exact(step.fit.height_nm, step.half)]
     texts += [two_digits(step.half)] if has_half(source) else []
     texts += [short_number(step.fit.noise_nm), short_number(step.width.crossing_nm) if step.width else "-"]
     return line, texts, step.origin
@@ -113,6 +112,14 @@ def _step_row(line: Line, source: HeightSource, step: StepFigures | str) -> tupl
 def two_digits(value: float) -> str:
     """An uncertainty with two significant digits."""
     return f"{value:.2g}" if np.isfinite(value) and abs(value) < 100 else short_number(value)
+
+
+def as_exact(value: float, half: float) -> str:
+    """A value with as many decimals as its uncertainty has with two digits; four digits without one."""
+    if not (np.isfinite(value) and np.isfinite(half) and half > 0):
+        return short_number(value)
+    decimals = int(np.clip(1 - np.floor(np.log10(half)), 0, 6))
+    return f"{value:.{decimals}f}"
 
 
 def new_line(book: LineBook, points: Any, kind: str) -> Line:

@@ -34,8 +34,8 @@ class Stretch(StrictModel):
 class Step(StrictModel):
     """What is fitted in step mode."""
 
-    kind: Literal["edge", "groove"] = "edge"
-    """Two levels, or a groove or ridge by ISO 5436-1"""
+    kind: Literal["auto", "edge", "groove"] = "auto"
+    """Two levels, a groove or ridge by ISO 5436-1, or the one that is there"""
     stretches: list[Stretch] | None = None
     """Fitted stretches; null: found automatically"""
 

@@ -43,8 +43,8 @@ class ProfileTable(QTableWidget):
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setStretchLastSection(True)
-        self.setMinimumHeight(66)
-        self.setMaximumHeight(130)
+        self.setMinimumHeight(82)
+        self.setMaximumHeight(126)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._show_menu)
         self.itemSelectionChanged.connect(self._on_selection)
@@ -139,4 +139,6 @@ def swatch(colour: str) -> QIcon:
     """A small square of a colour."""
     picture = QPixmap(10, 10)
     picture.fill(QColor(colour))
-    return QIcon(picture)
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # otherwise it is tinted where the row is chosen
+    return icon

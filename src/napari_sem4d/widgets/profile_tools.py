@@ -35,7 +35,7 @@ MODE_TIPS = (
     "Height of a step, groove or ridge on the chosen line, by fitted levels (ISO 5436-1)",
     "Height along the chosen line at all times",
 )
-STEP_NAMES = ("single edge", "groove or ridge (ISO 5436-1)")
+STEP_NAMES = ("automatic", "single edge", "groove or ridge (ISO 5436-1)")
 VALUE_UNITS = ("unit?", "nm", "µm", "Å", "m")
 
 

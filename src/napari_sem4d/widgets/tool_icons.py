@@ -9,13 +9,14 @@ SIDE = 20
 PATHS = {
     "line": [(3, 17), (17, 3)],
     "path": [(2, 16), (7, 6), (12, 13), (18, 3)],
+    "polygon": [(10, 3), (17, 8), (15, 16), (5, 16), (3, 8), (10, 3)],
     "rectangle": [(3, 6), (17, 6), (17, 14), (3, 14), (3, 6)],
 }
 DOTTED = ("line", "path")
 
 
 def tool_icon(name: str, ink: QColor) -> QIcon:
-    """Icon of a tool: "line", "path", "rectangle", "undo", "redo" or "remove"."""
+    """Icon of a tool: "line", "path", "polygon", "rectangle", "undo", "redo" or "remove"."""
     picture = QPixmap(SIDE, SIDE)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
