@@ -1,9 +1,10 @@
 """The basis of directions: orthonormal, exact for fields within it, and the same after a turn."""
 
 import numpy as np
+import pytest
 
 from napari_sem4d.acquisition.instrument import Segment
-from napari_sem4d.surrogate.directions import acceptance, bin_means, evaluate, projection, terms
+from napari_sem4d.surrogate.directions import acceptance, bin_means, evaluate, projection, terms, turned
 
 ORDER = 5
 
@@ -38,3 +39,14 @@ def test_segments_that_fill_the_disc_receive_the_total_yield():
     quarters = [Segment(name=str(i), polar_deg=(0, 90), azimuth_deg=(90 * i, 90 * i + 90)) for i in range(4)]
     total = acceptance(ORDER, quarters).sum(axis=0)
     assert np.allclose(total, np.eye(len(terms(ORDER)))[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_coefficients_turn_with_the_image(turns, mirrored):
+    coefficients = np.random.default_rng(3).normal(size=len(terms(ORDER)))
+    radius, azimuth = _disc(100)
+    moved = (np.pi - azimuth if mirrored else azimuth) + turns * np.pi / 2
+    expected = coefficients @ evaluate(ORDER, radius, azimuth)
+    found = (turned(ORDER, turns, mirrored) @ coefficients) @ evaluate(ORDER, radius, moved)
+    assert np.allclose(found, expected, atol=1e-10)

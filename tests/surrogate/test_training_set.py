@@ -8,7 +8,7 @@ from napari_sem4d.errors import StoreError
 from napari_sem4d.physics.local_law import law_for
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.response import ResponseTable
-from napari_sem4d.surrogate.dataset import CHUNK, make_dataset, read_chunks
+from napari_sem4d.surrogate.dataset import CHUNK, make_dataset, read_chunk
 from napari_sem4d.surrogate.directions import acceptance
 from napari_sem4d.surrogate.patches import ORDER, simulate_case
 from napari_sem4d.surrogate.training_set import Case, draw_case, load_training_set
@@ -77,9 +77,9 @@ def test_a_leaning_plane_emits_what_the_local_law_says():
 def test_a_stopped_training_set_goes_on_where_it_was(tmp_path):
     settings = small()
     assert make_dataset(tmp_path, settings, CHUNK) == 1
-    first = next(iter(read_chunks(tmp_path)))
+    first = read_chunk(tmp_path / "chunk-00000.npz")
     assert make_dataset(tmp_path, settings, CHUNK + 2) == 1
-    chunks = list(read_chunks(tmp_path))
+    chunks = [read_chunk(p) for p in sorted(tmp_path.glob("chunk-*.npz"))]
     assert [len(c.cases) for c in chunks] == [CHUNK, 2]
     assert np.array_equal(chunks[0].coefficients, first.coefficients)
     assert chunks[0].coefficients.shape == (CHUNK, 2, 21, 16, 16)
@@ -95,4 +95,4 @@ def test_a_folder_with_other_settings_is_left_alone(tmp_path):
 def test_a_broken_chunk_is_named(tmp_path):
     (tmp_path / "chunk-00000.npz").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="chunk-00000"):
-        list(read_chunks(tmp_path))
+        read_chunk(tmp_path / "chunk-00000.npz")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -82,24 +82,39 @@ def make_dataset(
     return written
 
 
-def read_chunks(folder: Path) -> Iterator[Chunk]:
-    """Read finished chunks in the order of their numbers.
+def read_chunk(path: Path) -> Chunk:
+    """Read a finished chunk.
 
     Raises
     ------
     StoreError
-        If a chunk cannot be read.
+        If it cannot be read.
     """
-    for path in sorted(folder.glob("chunk-*.npz")):
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                yield Chunk(
-                    file["height"], file["coefficients"], file["conditions"], json.loads(str(file["cases"]))
-                )
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(
-                f"{path} cannot be read ({error}); delete it, and sem4d dataset makes it again"
-            ) from error
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Chunk(file["height"], file["coefficients"], file["conditions"], json.loads(str(file["cases"])))
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}); delete it, and sem4d dataset makes it again"
+        ) from error
+
+
+def dataset_settings(folder: Path) -> TrainingSet:
+    """Settings that the training set in a folder was made with.
+
+    Raises
+    ------
+    StoreError
+        If the folder does not say, or was written in another format.
+    """
+    path = folder / "training_set.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if (about["format"], about["order"], tuple(about["thresholds"])) != (_FORMAT, ORDER, THRESHOLDS):
+            raise StoreError(f"{folder} was written in another format; make the training set anew")
+        return TrainingSet.model_validate(about["settings"])
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"{path} does not describe a training set ({error}); choose another folder") from error
 
 
 def _write(path: Path, settings: TrainingSet, numbers: range, threads: int | None, cancel: Event | None) -> None:

@@ -106,18 +106,50 @@ def projection(order: int, polar: int, azimuth: int) -> np.ndarray:
     return found
 
 
-def bin_means(order: int, polar: int, azimuth: int) -> np.ndarray:
-    """Mean of every polynomial over every bin, shape (terms, polar x azimuth)."""
-    segments = [
+def bin_segments(polar: int, azimuth: int, threshold_kev: float = 0.0) -> list[Segment]:
+    """Segments that fill the disc: bins uniform in sin^2 of the polar angle and in azimuth, polar first."""
+    edges = np.degrees(np.arcsin(np.sqrt(np.linspace(0.0, 1.0, polar + 1))))
+    return [
         Segment(
             name=f"{i}.{j}",
-            polar_deg=(
-                float(np.degrees(np.arcsin(np.sqrt(i / polar)))),
-                float(np.degrees(np.arcsin(np.sqrt((i + 1) / polar)))),
-            ),
+            polar_deg=(float(edges[i]), float(edges[i + 1])),
             azimuth_deg=(360.0 * j / azimuth, 360.0 * (j + 1) / azimuth),
+            threshold_kev=threshold_kev,
         )
         for i in range(polar)
         for j in range(azimuth)
     ]
-    return acceptance(order, segments).T * (polar * azimuth)
+
+
+def bin_means(order: int, polar: int, azimuth: int) -> np.ndarray:
+    """Mean of every polynomial over every bin, shape (terms, polar x azimuth)."""
+    return acceptance(order, bin_segments(polar, azimuth)).T * (polar * azimuth)
+
+
+def turned(order: int, quarter_turns: int, mirrored: bool) -> np.ndarray:
+    """How coefficients change when the image is mirrored left to right and then turned counter-clockwise.
+
+    Parameters
+    ----------
+    quarter_turns : int
+        Turns by 90 degrees, counter-clockwise on the screen.
+    mirrored : bool
+        Whether x changes its sign first.
+
+    Returns
+    -------
+    numpy.ndarray, shape (terms, terms)
+        Old coefficients to new ones; entries are 0 and +-1.
+    """
+    listed = terms(order)
+    matrix = np.zeros((len(listed), len(listed)))
+    for j, (n, m) in enumerate(listed):
+        k, sign = abs(m), 1.0
+        if mirrored:  # azimuth a becomes pi - a
+            sign = (-1.0) ** k if m >= 0 else -((-1.0) ** k)
+        cosine, sine = round(np.cos(k * quarter_turns * np.pi / 2)), round(np.sin(k * quarter_turns * np.pi / 2))
+        # cos k(a - t) = cos kt cos ka + sin kt sin ka;  sin k(a - t) = cos kt sin ka - sin kt cos ka
+        matrix[listed.index((n, m)), j] += sign * cosine
+        if k:
+            matrix[listed.index((n, -m)), j] += sign * (sine if m > 0 else -sine)
+    return matrix

@@ -1,0 +1,123 @@
+"""What ViFT sees of a surface: normals, relief against its neighbourhood, horizons; never an absolute height.
+
+All lengths are in rho50. A plane gives the same inputs wherever it lies, so that no optimiser can use an offset.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch.nn.functional import conv2d, pixel_unshuffle
+
+from napari_sem4d.frames import slopes
+from napari_sem4d.physics.horizon import Azimuth, azimuths, multiples, rising
+
+PATCH = 4
+"""Working pixels along the edge of a token."""
+PIXEL_CHANNELS = 4
+_AZIMUTHS = 8
+_BANDS = (1.0, 2.0, 4.0)
+"""Standard deviations of the smoothing that heights are taken against, tokens."""
+TOKEN_CHANNELS = len(_BANDS) + _AZIMUTHS
+_FARTHEST = 12
+"""Tokens that a horizon is looked for in; what is beyond is the bounce term's, which has no length."""
+_SOFT = 0.05
+_NOWHERE = -1e4
+
+
+def extend(field: torch.Tensor, before: int, after: int, axis: int) -> torch.Tensor:
+    """Continue a field beyond its borders by point reflection about the border's value (planes stay planes)."""
+    n = field.shape[axis]
+
+    def mirrored(start: int, count: int, border: int) -> torch.Tensor:
+        part = field.narrow(axis, start, count).flip(axis)
+        return 2.0 * field.narrow(axis, border, 1) - part
+
+    parts = [field]
+    if before:
+        parts.insert(0, mirrored(1, before, 0))
+    if after:
+        parts.append(mirrored(n - 1 - after, after, n - 1))
+    return torch.cat(parts, dim=axis) if len(parts) > 1 else field
+
+
+def pixel_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
+    """Inputs for every working pixel.
+
+    Parameters
+    ----------
+    height : torch.Tensor, shape (B, Y, X)
+        rho50.
+    pitch : float
+        Working pixel, rho50.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 4, Y, X)
+        The surface normal's three components and the height above its close neighbourhood.
+    """
+    p, q = slopes(height, pitch)
+    upwards = torch.rsqrt(1.0 + p * p + q * q)
+    above = height - _smooth(height, 1.5)
+    return torch.stack([-p * upwards, -q * upwards, upwards, torch.asinh(2.0 * above)], dim=1)
+
+
+def token_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
+    """Inputs for every token: bands of height and the horizon in eight azimuths.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
+    """
+    mean = pixel_unshuffle(height[:, None], PATCH).mean(1)
+    unit = PATCH * pitch
+    bands = [torch.asinh((mean - _smooth(mean, s)) / (s * unit)) for s in _BANDS]
+    return torch.stack([*bands, *_horizons(mean / unit)], dim=1)
+
+
+def _horizons(height: torch.Tensor) -> list[torch.Tensor]:
+    """Sine of the horizon's elevation in eight azimuths; heights in units of the grid's pitch."""
+    p, q = slopes(height, 1.0)
+    rows, columns = height.shape[-2:]
+    margin = _FARTHEST
+    far = torch.nn.functional.pad(height, (margin,) * 4, value=_NOWHERE)
+    found = []
+    for azimuth, _ in azimuths(_AZIMUTHS):
+        horizon = azimuth.along(p, q)
+        for n in multiples(_FARTHEST):
+            there = _shifted(far, azimuth, n, margin, rows, columns)
+            horizon = rising((there - height) / (n * azimuth.length), horizon, _SOFT)
+        found.append(horizon * torch.rsqrt(1.0 + horizon * horizon))
+    return found
+
+
+def _shifted(
+    field: torch.Tensor, azimuth: Azimuth, steps: int, margin: int, rows: int, columns: int
+) -> torch.Tensor:
+    top, left = margin - azimuth.up * steps, margin + azimuth.right * steps
+    return field[..., top : top + rows, left : left + columns]
+
+
+def _smooth(height: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Gaussian smoothing (B, Y, X), separable, beyond the border by point reflection."""
+    kernel = _kernel(sigma).to(height)
+    reach = kernel.numel() // 2
+    for axis in (-1, -2):
+        least = min(reach, height.shape[axis] - 1)
+        # Maps narrower than the kernel repeat their last mirrored value.
+        wide = extend(height, least, least, axis)
+        if least < reach:
+            rest = [0, 0, reach - least, reach - least] if axis == -2 else [reach - least, reach - least, 0, 0]
+            wide = torch.nn.functional.pad(wide[:, None], rest, mode="replicate")[:, 0]
+        shape = (1, 1, 1, -1) if axis == -1 else (1, 1, -1, 1)
+        height = conv2d(wide[:, None], kernel.reshape(shape))[:, 0]
+    return height
+
+
+@lru_cache(maxsize=8)
+def _kernel(sigma: float) -> torch.Tensor:
+    reach = max(1, round(2.5 * sigma))
+    at = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    kernel = torch.exp(-0.5 * (at / sigma) ** 2)
+    return kernel / kernel.sum()

@@ -1,0 +1,214 @@
+"""Training of ViFT: noisy targets, turns and mirror images, averaged weights, checkpoints without pickle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from napari_sem4d.acquisition.instrument import StrictModel
+from napari_sem4d.errors import Cancelled, DomainError, StoreError
+from napari_sem4d.records import Progress
+from napari_sem4d.surrogate.training_data import TrainingData
+from napari_sem4d.surrogate.vift import Architecture, ViFT
+from napari_sem4d.surrogate.weights import save_tensors, save_weights
+
+
+class TrainingSettings(StrictModel):
+    """How a network is trained."""
+
+    architecture: Architecture = Field(default_factory=lambda: Architecture())
+    steps: int = Field(6000, ge=1, description="Steps of the optimiser")
+    batch: int = Field(16, ge=1, description="Patches a step")
+    learning_rate: float = Field(2e-3, gt=0, description="Highest learning rate")
+    warm_up: int = Field(200, ge=0, description="Steps in which the learning rate grows")
+    weight_decay: float = Field(1e-3, ge=0, description="Decay of weights per step and learning rate")
+    clip: float = Field(1.0, gt=0, description="Largest norm of the gradient")
+    averaging: float = Field(0.998, ge=0, lt=1, description="Memory of the averaged weights, per step")
+    check_every: int = Field(250, ge=1, description="Steps between checks on held-out families, with checkpoints")
+    patience: int = Field(12, ge=1, description="Checks without a better one before training stops")
+    half_precision: bool = Field(True, description="Whether products are done in bfloat16")
+    seed: int = Field(1, description="Seed of the first weights and of the order of patches")
+
+
+class Training:
+    """A training that can be stopped and taken up again.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+    data, held_out : TrainingData
+        Patches to learn from, and those of other families to check on.
+    folder : Path
+        Of checkpoints: ``state.safetensors`` (weights, averages and the optimiser's moments) and the best
+        averaged weights, ``vift.safetensors`` with its card.
+    start : dict of tensors, optional
+        Weights to start from (fine-tuning).
+    device : str
+
+    Raises
+    ------
+    StoreError
+        If the folder holds the checkpoint of a training with other settings.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        data: TrainingData,
+        held_out: TrainingData,
+        folder: Path,
+        *,
+        start: dict[str, torch.Tensor] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings, self.data, self.held_out = settings, data, held_out
+        self.folder, self.device = folder, torch.device(device)
+        self.network = ViFT(settings.architecture).to(self.device)
+        if start is not None:
+            self.network.load_state_dict(start)
+        self.average = ViFT(settings.architecture).to(self.device).requires_grad_(False).eval()
+        self.average.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            settings.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=settings.weight_decay,
+        )
+        self.step = 0
+        self.best = math.inf
+        self.waited = 0
+        self.history: list[tuple[int, float, float]] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._checkpoint = folder / "state.safetensors"
+        if self._checkpoint.exists():
+            self._restore()
+
+    def run(self, cancel: Event | None = None) -> Iterator[Progress]:
+        """Train to the end, with a record at every check.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancel`` was set; the last checkpoint is kept.
+        DomainError
+            If the loss is no longer a number.
+        """
+        total, since = 0.0, 0
+        while self.step < self.settings.steps and self.waited < self.settings.patience:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled(f"training was cancelled at step {self.step}; it goes on from its last checkpoint")
+            total += self._advance()
+            since += 1
+            if self.step % self.settings.check_every == 0 or self.step == self.settings.steps:
+                held_out = self.error(self.held_out)
+                self.history.append((self.step, total / since, held_out))
+                self.waited = 0 if held_out < self.best else self.waited + 1
+                if held_out < self.best:
+                    self.best = held_out
+                    save_weights(self.folder / "vift.safetensors", self.average, self.about())
+                self._save()
+                text = f"step {self.step}: {total / since:.5f} in training, {held_out:.5f} on held-out families"
+                yield Progress(self.step / self.settings.steps, text)
+                total, since = 0.0, 0
+
+    def error(self, data: TrainingData, batch: int = 16) -> float:
+        """Mean squared difference to noisy targets (noise included), with the averaged weights."""
+        total = 0.0
+        for start in range(0, len(data.height), batch):
+            numbers = np.arange(start, min(start + batch, len(data.height)))
+            height, conditions, target = data.batch(numbers, 0, False)
+            with torch.no_grad():
+                total += float(self._loss(self.average, height, conditions, target, data)) * len(numbers)
+        return total / len(data.height)
+
+    def about(self) -> dict[str, Any]:
+        """What the card says about the training."""
+        return {
+            "training": self.settings.model_dump(mode="json"),
+            "steps": self.step,
+            "patches": len(self.data.height),
+            "held_out_error": self.best,
+        }
+
+    def _advance(self) -> float:
+        s = self.settings
+        # The order of patches depends on seed and step alone, so that a resumed training repeats nothing.
+        rng = np.random.default_rng([s.seed, self.step])
+        numbers = rng.choice(len(self.data.height), min(s.batch, len(self.data.height)), replace=False)
+        height, conditions, target = self.data.batch(numbers, int(rng.integers(4)), bool(rng.integers(2)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        loss = self._loss(self.network, height, conditions, target, self.data)
+        if not math.isfinite(float(loss.detach())):
+            raise DomainError(f"training diverged at step {self.step}; take a smaller learning_rate")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), s.clip)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(s.averaging, self.step / (self.step + 10.0))
+        with torch.no_grad():
+            for mean, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mean.lerp_(new, 1.0 - keep)
+        return float(loss.detach())
+
+    def _loss(
+        self,
+        network: ViFT,
+        height: torch.Tensor,
+        conditions: torch.Tensor,
+        target: torch.Tensor,
+        data: TrainingData,
+    ) -> torch.Tensor:
+        height, conditions, target = (x.to(self.device) for x in (height, conditions, target))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half_precision):
+            found = network(height, conditions, data.pitch)
+        inside = slice(data.halo, height.shape[-1] - data.halo)
+        return (found[..., inside, inside].float() - target).square().mean()
+
+    def _rate(self) -> float:
+        s = self.settings
+        if self.step < s.warm_up:
+            return s.learning_rate * (self.step + 1) / s.warm_up
+        share = (self.step - s.warm_up) / max(1, s.steps - s.warm_up)
+        return s.learning_rate * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * share)))
+
+    def _save(self) -> None:
+        tensors = {f"network.{n}": t for n, t in self.network.state_dict().items()}
+        tensors |= {f"average.{n}": t for n, t in self.average.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        about = {
+            "settings": self.settings.model_dump_json(),
+            "step": str(self.step),
+            "best": repr(self.best),
+            "waited": str(self.waited),
+        }
+        save_tensors(self._checkpoint, tensors, about)
+
+    def _restore(self) -> None:
+        with safe_open(self._checkpoint, framework="pt") as file:
+            about = file.metadata() or {}
+        if about.get("settings") != self.settings.model_dump_json():
+            raise StoreError(f"{self.folder} holds a training with other settings; choose another folder")
+        tensors = load_file(self._checkpoint)
+        for prefix, module in (("network.", self.network), ("average.", self.average)):
+            module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        state = self.optimiser.state_dict()
+        state["state"] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimiser."):
+                _, number, key = name.split(".")
+                state["state"].setdefault(int(number), {})[key] = tensor
+        self.optimiser.load_state_dict(state)
+        self.step, self.waited, self.best = int(about["step"]), int(about["waited"]), float(about["best"])

@@ -1,0 +1,131 @@
+"""Training patches in memory: surfaces, conditions, and what Monte Carlo adds to the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_sem4d.errors import InputError
+from napari_sem4d.surrogate.baseline import baseline
+from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
+from napari_sem4d.surrogate.directions import terms, turned
+from napari_sem4d.surrogate.patches import THRESHOLDS
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Patches of one or more folders.
+
+    Attributes
+    ----------
+    height : torch.Tensor, shape (patches, edge, edge), float32
+        rho50.
+    target : torch.Tensor, shape (patches, thresholds x terms, core, core), float16
+        Monte Carlo minus baseline, in flat signals; noisy.
+    conditions : torch.Tensor, shape (patches, 3), float32
+    families : tuple of str
+        The families of every patch, joined by a plus sign.
+    pitch : float
+        rho50.
+    order : int
+        Highest radial order.
+    """
+
+    height: torch.Tensor
+    target: torch.Tensor
+    conditions: torch.Tensor
+    families: tuple[str, ...]
+    pitch: float
+    order: int
+
+    @property
+    def halo(self) -> int:
+        """Pixels of surroundings on every side."""
+        return (self.height.shape[-1] - self.target.shape[-1]) // 2
+
+    def batch(self, numbers: np.ndarray, quarter_turns: int, mirrored: bool) -> tuple[torch.Tensor, ...]:
+        """Surfaces, conditions and targets of some patches, turned and mirrored."""
+        index = torch.as_tensor(numbers)
+        height, target = (_turn(x[index].float(), quarter_turns, mirrored) for x in (self.height, self.target))
+        mixing = torch.as_tensor(turned(self.order, quarter_turns, mirrored), dtype=torch.float32)
+        split = target.unflatten(1, (-1, len(mixing)))
+        return height, self.conditions[index], torch.einsum("cd,btdyx->btcyx", mixing, split).flatten(1, 2)
+
+
+def load_training_data(
+    folder: Path, order: int, *, progress: Callable[[float], None] | None = None
+) -> TrainingData:
+    """Read a training set's finished chunks; their baselines are worked out once and kept beside them.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no finished chunk.
+    StoreError
+        If a chunk cannot be read.
+    """
+    paths = sorted(folder.glob("chunk-*.npz"))
+    if not paths:
+        raise InputError(f"{folder} holds no finished chunk of a training set; make one with sem4d dataset")
+    settings = dataset_settings(folder)
+    heights, targets, conditions, families = [], [], [], []
+    for done, path in enumerate(paths):
+        chunk = read_chunk(path)
+        target = _residual(chunk, path.with_name(path.name.replace("chunk", "base")), order, settings.pitch)
+        heights.append(torch.as_tensor(chunk.height))
+        targets.append(torch.as_tensor(target))
+        conditions.append(torch.as_tensor(chunk.conditions))
+        families += ["+".join(c["families"]) for c in chunk.cases]
+        if progress is not None:
+            progress((done + 1) / len(paths))
+    return TrainingData(
+        torch.cat(heights), torch.cat(targets), torch.cat(conditions), tuple(families), settings.pitch, order
+    )
+
+
+def flat_signal(conditions: np.ndarray) -> np.ndarray:
+    """Energy-weighted electrons per primary of a flat surface, from conditions (..., 3)."""
+    flat: np.ndarray = conditions[..., 0] * conditions[..., 1]
+    return flat
+
+
+def _residual(chunk: Chunk, kept: Path, order: int, pitch: float) -> np.ndarray:
+    count = len(terms(order))
+    if kept.exists():
+        with np.load(kept, allow_pickle=False) as file:
+            base = file["base"]
+    else:
+        base = np.stack(
+            [
+                _baseline_of(chunk, n, pitch)[:, : len(terms(_KEPT_ORDER))].astype(np.float16)
+                for n in range(len(chunk.cases))
+            ]
+        )
+        partial = kept.with_suffix(".part")
+        with partial.open("wb") as stream:
+            np.savez(stream, base=base)
+        partial.replace(kept)
+    difference = chunk.coefficients[:, :, :count].astype(np.float32) - base[:, :, :count].astype(np.float32)
+    difference /= flat_signal(chunk.conditions)[:, None, None, None, None]
+    shape = difference.shape
+    return difference.reshape(shape[0], shape[1] * shape[2], *shape[3:]).astype(np.float16)
+
+
+_KEPT_ORDER = 4
+
+
+def _baseline_of(chunk: Chunk, number: int, pitch: float) -> np.ndarray:
+    case = chunk.cases[number]
+    halo = (chunk.height.shape[-1] - chunk.coefficients.shape[-1]) // 2
+    physics = baseline(case["material"], case["energy_kev"], _KEPT_ORDER + 1, THRESHOLDS)
+    whole = physics(torch.as_tensor(chunk.height[number]), pitch, float(chunk.conditions[number, 2]))
+    inside = slice(halo, whole.shape[-1] - halo)
+    return whole[..., inside, inside].numpy()
+
+
+def _turn(field: torch.Tensor, quarter_turns: int, mirrored: bool) -> torch.Tensor:
+    return torch.rot90(field.flip(-1) if mirrored else field, quarter_turns, (-2, -1))

@@ -1,0 +1,125 @@
+"""Training end to end, tiny: it learns, stops and goes on with the same result; weights are checked on loading."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sem4d.errors import InputError, StoreError
+from napari_sem4d.surrogate.baseline import baseline, blur
+from napari_sem4d.surrogate.dataset import make_dataset
+from napari_sem4d.surrogate.training import Training, TrainingSettings
+from napari_sem4d.surrogate.training_data import load_training_data
+from napari_sem4d.surrogate.training_set import load_training_set
+from napari_sem4d.surrogate.vift import Architecture
+from napari_sem4d.surrogate.weights import load_weights
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("set")
+    settings = load_training_set().model_copy(
+        update={
+            "core": 32,
+            "halo": 8,
+            "materials": ["Al"],
+            "energies_kev": {2.0: 1.0},
+            "electrons": 20.0,
+            "families": {"ridge": {"width": (2.0, 3.0)}},
+            "sharp": 1.0,
+        }
+    )
+    make_dataset(folder, settings, 8)
+    return load_training_data(folder, 2)
+
+
+def settings(**changes):
+    small = Architecture(width=16, depth=1, heads=2, pixel_width=8, order=2)
+    chosen = {"architecture": small, "steps": 30, "batch": 4, "warm_up": 5, "check_every": 10, "averaging": 0.8}
+    return TrainingSettings(**(chosen | changes))
+
+
+def test_training_explains_part_of_what_the_baseline_leaves(data, tmp_path):
+    training = Training(settings(steps=60), data, data, tmp_path)
+    before = training.error(data)
+    records = list(training.run())
+    assert records[-1].fraction == 1.0
+    assert training.error(data) < before
+    assert "held-out" in records[-1].message
+
+
+def test_a_training_that_is_resumed_ends_as_one_that_was_not(data, tmp_path):
+    whole = Training(settings(), data, data, tmp_path / "whole")
+    list(whole.run())
+    part = Training(settings(), data, data, tmp_path / "part")
+    steps = part.run()
+    next(steps)
+    resumed = Training(settings(), data, data, tmp_path / "part")
+    assert resumed.step == 10
+    list(resumed.run())
+    for a, b in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_a_folder_of_another_training_is_left_alone(data, tmp_path):
+    list(Training(settings(), data, data, tmp_path).run())
+    with pytest.raises(StoreError, match="other settings"):
+        Training(settings(steps=31), data, data, tmp_path)
+
+
+def test_weights_come_back_with_their_card(data, tmp_path):
+    training = Training(settings(), data, data, tmp_path)
+    list(training.run())
+    weights = load_weights(tmp_path / "vift.safetensors")
+    assert weights.card["patches"] == 8
+    assert weights.sha256 == weights.card["sha256"]
+    assert weights.network.architecture == settings().architecture
+
+
+def test_weights_that_were_changed_are_refused(data, tmp_path):
+    list(Training(settings(), data, data, tmp_path).run())
+    path = tmp_path / "vift.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match="SHA-256"):
+        load_weights(path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(StoreError, match="cannot be read"):
+        load_weights(path)
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(InputError, match="sem4d dataset"):
+        load_training_data(tmp_path, 2)
+
+
+def test_baselines_are_kept_beside_their_chunk(data, tmp_path_factory):
+    assert list(tmp_path_factory.getbasetemp().glob("set*/base-*.npz"))
+
+
+def test_the_target_of_a_flat_is_noise_about_zero():
+    from napari_sem4d.surrogate.patches import simulate_case
+    from napari_sem4d.surrogate.training_set import Case
+
+    chosen = load_training_set().model_copy(update={"core": 32, "halo": 8, "electrons": 100.0})
+    case = Case(0, ("flat",), "Al", 2.0, 0.0, np.zeros((48, 48), np.float32), 9)
+    found, electrons = simulate_case(case, chosen)
+    base = baseline("Al", 2.0, 5, (0.0, 0.35))(torch.zeros(48, 48), 0.5, 0.0)[..., 8:-8, 8:-8].numpy()
+    error = (found - base).mean(axis=(2, 3))
+    scatter = found.std(axis=(2, 3)) / 32
+    assert np.abs(error / np.maximum(scatter, 1e-9)).max() < 5.0 or np.abs(error).max() < 0.01 * base[0, 0].mean()
+    assert electrons > 100
+
+
+def test_a_blur_keeps_the_sum_and_is_its_own_adjoint():
+    rng = np.random.default_rng(1)
+    a, b = (torch.as_tensor(rng.normal(size=(20, 30))) for _ in range(2))
+    assert float(blur(a, 1.3).sum()) == pytest.approx(float(a.sum()), rel=1e-6)
+    assert float((blur(a, 1.3) * b).sum()) == pytest.approx(float((a * blur(b, 1.3)).sum()), rel=1e-9)
+    assert torch.equal(blur(a, 0.0), a)
+
+
+def test_a_card_can_be_read_by_anyone(data, tmp_path):
+    list(Training(settings(), data, data, tmp_path).run())
+    card = json.loads((tmp_path / "vift.json").read_text(encoding="utf-8"))
+    assert {"training", "steps", "patches", "held_out_error", "sha256"} <= set(card)

@@ -1,0 +1,102 @@
+"""ViFT: blind to offsets, silent before training, the same from window to window, differentiable."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sem4d.surrogate.inputs import PATCH, pixel_inputs, token_inputs
+from napari_sem4d.surrogate.vift import MULTIPLE, Architecture, ViFT
+
+PITCH = 0.5
+CONDITIONS = torch.tensor([[0.3, 0.7, 0.4]])
+
+
+def surface(rows=48, columns=64, dtype=torch.float32):
+    rng = np.random.default_rng(4)
+    y, x = np.indices((rows, columns))
+    waves = sum(np.sin(0.3 * x * a + 0.25 * y * b) for a, b in rng.normal(size=(4, 2)))
+    return torch.as_tensor(waves[None], dtype=dtype)
+
+
+def network(seed=0, dtype=torch.float32, **changes):
+    torch.manual_seed(seed)
+    net = ViFT(Architecture(width=32, depth=2, **changes))
+    for p in net.head[-1].parameters():
+        torch.nn.init.normal_(p, std=0.3)
+    return net.to(dtype).eval().requires_grad_(False)
+
+
+def test_an_untrained_network_changes_nothing():
+    assert float(ViFT(Architecture(width=32, depth=1))(surface(), CONDITIONS, PITCH).abs().max()) == 0.0
+
+
+def test_inputs_do_not_know_an_absolute_height():
+    height = surface(dtype=torch.float64)
+    for inputs in (pixel_inputs, token_inputs):
+        assert torch.allclose(inputs(height + 123.0, PITCH), inputs(height, PITCH), atol=1e-10)
+
+
+def test_every_plane_looks_the_same_at_all_places_but_beyond_its_border():
+    rows, columns = torch.meshgrid(*2 * (torch.arange(96, dtype=torch.float64),), indexing="ij")
+    plane = (0.4 * rows - 0.2 * columns)[None]
+    found = pixel_inputs(plane, PITCH)
+    assert torch.allclose(found, found[..., :1, :1].expand_as(found), atol=1e-9)
+    tokens = token_inputs(plane, PITCH)
+    assert torch.allclose(tokens[:, :3], torch.zeros_like(tokens[:, :3]), atol=1e-9)
+
+
+def test_a_shift_by_a_window_shifts_the_answer():
+    net = network()
+    wide = surface(320, 320)
+    first = net(wide[:, :-MULTIPLE, :-MULTIPLE], CONDITIONS, PITCH)
+    second = net(wide[:, MULTIPLE:, MULTIPLE:], CONDITIONS, PITCH)
+    # Away from the border, beyond what horizons and blocks see.
+    inner = slice(144, 160)
+    shifted = slice(144 - MULTIPLE, 160 - MULTIPLE)
+    assert torch.allclose(first[..., inner, inner], second[..., shifted, shifted], atol=1e-5)
+
+
+def test_what_lies_beyond_its_reach_does_not_matter():
+    net = network()
+    one = surface(192, 192)
+    other = one.clone()
+    other[..., -MULTIPLE:] += torch.randn(1, 192, MULTIPLE, generator=torch.Generator().manual_seed(1)) * 0.1
+    change = (net(one, CONDITIONS, PITCH) - net(other, CONDITIONS, PITCH)).abs()
+    assert float(change[..., :64].max()) < 1e-5
+    assert float(change[..., -32:].max()) > 1e-3
+
+
+def test_corrections_are_bounded():
+    net = network(bound=0.5)
+    assert float(net(100.0 * surface(), CONDITIONS, PITCH).abs().max()) <= 0.5
+
+
+@pytest.mark.parametrize("mixer", ["attention", "convolution"])
+def test_the_derivative_by_height_is_that_of_finite_differences(mixer):
+    net = network(dtype=torch.float64, mixer=mixer)
+    height = surface(dtype=torch.float64)
+    conditions = CONDITIONS.double()
+    direction = torch.as_tensor(np.random.default_rng(5).normal(size=height.shape))
+
+    def signals(h):
+        return net(h, conditions, PITCH)
+
+    _, found = torch.func.jvp(signals, (height,), (direction,))
+    eps = 1e-5
+    expected = (signals(height + eps * direction) - signals(height - eps * direction)) / (2 * eps)
+    assert float((found - expected).norm() / expected.norm()) < 1e-6
+    weights = torch.as_tensor(np.random.default_rng(6).normal(size=found.shape))
+    _, back = torch.func.vjp(signals, height)
+    assert float((back(weights)[0] * direction).sum()) == pytest.approx(float((weights * found).sum()), rel=1e-9)
+
+
+def test_conditions_and_horizons_can_be_left_out_for_comparison():
+    height = surface()
+    other = torch.tensor([[0.1, 0.6, 0.0]])
+    assert not torch.equal(network()(height, CONDITIONS, PITCH), network()(height, other, PITCH))
+    net = network(conditions=False)
+    assert torch.equal(net(height, CONDITIONS, PITCH), net(height, other, PITCH))
+
+
+def test_tokens_cover_the_image():
+    assert token_inputs(surface(), PITCH).shape == (1, 11, 48 // PATCH, 64 // PATCH)
