@@ -15,13 +15,14 @@ from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
 from napari_sem4d.widgets.workspace import sem4d_metadata, workspace_of
 
+DOCKS = ["Load series", "Reconstruct", "Profile", "Roughness"]
 REPO = Path(__file__).resolve().parents[2]
 
 
 def test_the_manifest_is_valid_and_everything_it_names_can_be_imported():
     manifest = PluginManifest.from_distribution("napari-sem4d")
     manifest.validate_imports()
-    assert {w.display_name for w in manifest.contributions.widgets} == {"Load series", "Reconstruct", "Profile"}
+    assert [w.display_name for w in manifest.contributions.widgets] == DOCKS
     assert manifest.contributions.readers[0].accepts_directories
     assert manifest.contributions.keybindings in (None, [])
 
@@ -105,7 +106,7 @@ def test_the_sample_series_opens_and_the_docks_know_it(make_napari_viewer_proxy,
 @pytest.mark.gl
 def test_the_docks_open_from_the_manifest_and_close(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy(show=True)
-    for name in ("Load series", "Reconstruct", "Profile"):
+    for name in DOCKS:
         dock, widget = viewer.window.add_plugin_dock_widget("napari-sem4d", name)
         qtbot.wait(50)
         assert widget.isVisible()
