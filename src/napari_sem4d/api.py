@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sem4d.errors import InputError, SettingsError
+from napari_sem4d.errors import Cancelled, InputError, SettingsError
 from napari_sem4d.reconstruction import reconstruct_steps
 from napari_sem4d.records import Failed, Finished
 from napari_sem4d.settings import Settings
 from napari_sem4d.simulation import simulate_steps
+from napari_sem4d.verification import Verification, verify_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +33,8 @@ __all__ = [
     "reconstruct_steps",
     "sample_series",
     "simulate_steps",
+    "verify",
+    "verify_steps",
 ]
 
 Region = tuple[int, int, int, int]
@@ -169,6 +172,27 @@ def open_heights(
     from napari_sem4d.io import heights
 
     return heights.open_heights(path, pixel_nm=pixel_nm, unit=unit, channel=channel)
+
+
+def verify(path: str | Path, **options: Any) -> Verification:
+    """Verify a finished surface by Monte Carlo and return the verdict; options of :func:`verify_steps`.
+
+    Raises
+    ------
+    InputError
+        If the result or its images cannot be used.
+    Cancelled
+        If it was cancelled.
+    """
+    verdict = None
+    for record in verify_steps(path, **options):
+        if isinstance(record, Verification):
+            verdict = record
+        elif isinstance(record, Failed):
+            raise InputError(record.message)
+    if verdict is None:
+        raise Cancelled("the verification was cancelled")
+    return verdict
 
 
 def sample_series() -> Path:

@@ -17,7 +17,7 @@ from napari_sem4d import __version__
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import Cancelled, InputError, Sem4dError
 from napari_sem4d.records import Failed, Finished, FrameDone, FrameFailed, Notice, Preview, Progress, Record
-from napari_sem4d.run_setup import Setup, prepare, read_frame
+from napari_sem4d.run_setup import Setup, first_readable, prepare, read_frame
 from napari_sem4d.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _run(
     if not usable:
         raise InputError(f"no frame can be used; the first: {next(iter(series.faults.values()), 'no images')}")
     yield Progress(0.0, "reading the first frame", usable[0], series.frames)
-    first, pixels = _first_readable(series, usable)
+    first, pixels = first_readable(series, usable)
     setup = prepare(series, settings, calibration, first, pixels)
     store = _open_store(setup, out, resume)
     settings = _frozen_settings(store, settings)
@@ -366,14 +366,6 @@ def _calibration_notes(calibration: Calibration | None) -> tuple[str, ...]:
         "No calibration: heights are relative. Calibrate on a reference (a flat area or a Vickers imprint) to "
         "get nanometres with an uncertainty.",
     )
-
-
-def _first_readable(series: SemSeries, usable: list[int]) -> tuple[int, np.ndarray]:
-    """The first frame that can be read, and its pixels; if there is none, the first one's error is raised."""
-    for frame in usable:
-        with contextlib.suppress(InputError):
-            return frame, read_frame(series, frame)
-    return usable[0], read_frame(series, usable[0])
 
 
 def _correlation(noise: NoiseModel) -> tuple[list[float], list[float]]:

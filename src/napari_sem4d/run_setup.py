@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -151,6 +153,14 @@ def read_frame(series: SemSeries, frame: int) -> np.ndarray:
                 "its brightness out of range; record it again or leave the frame out"
             )
     return pixels
+
+
+def first_readable(series: SemSeries, usable: Sequence[int]) -> tuple[int, np.ndarray]:
+    """The first frame that can be read, and its pixels; if there is none, the first one's error is raised."""
+    for frame in usable:
+        with contextlib.suppress(InputError):
+            return frame, read_frame(series, frame)
+    return usable[0], read_frame(series, usable[0])
 
 
 def run_instrument(

@@ -10,6 +10,7 @@ import typer
 from napari_sem4d import __version__
 from napari_sem4d.cli import exporting, measure, profiles
 from napari_sem4d.cli import simulate as simulating
+from napari_sem4d.cli import verify as verifying
 from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
 from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
 from napari_sem4d.errors import SettingsError, StoreError
@@ -165,6 +166,7 @@ for _command in (measure.roughness, profiles.profile, measure.spectrum, measure.
 
 
 app.command(epilog=EXIT_CODES)(simulating.simulate)
+app.command(epilog=EXIT_CODES)(verifying.verify)
 
 
 @app.command(epilog=EXIT_CODES)
