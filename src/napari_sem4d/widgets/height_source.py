@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
+from napari_sem4d.errors import InputError
 from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata
 
 
@@ -155,6 +156,20 @@ def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
         (float(layer.translate[-2]) * factor, float(layer.translate[-1]) * factor),
         value_nm if value_nm is not None else 1.0,
     )
+
+
+def require_lengths(source: HeightSource) -> None:
+    """Refuse a map whose lengths are not known.
+
+    Raises
+    ------
+    InputError
+        If the pixel size or the unit of the heights is not known.
+    """
+    if source.length_unit != "nm":
+        raise InputError(f"The pixel size of {source.name} is not known: give it below the name of the map.")
+    if source.value_unit != "nm":
+        raise InputError(f"The unit of the heights of {source.name} is not known: choose it beside the name.")
 
 
 def set_value_unit(layer: Image, unit: str) -> None:

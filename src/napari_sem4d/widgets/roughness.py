@@ -26,6 +26,7 @@ from napari_sem4d.widgets import roughness_model as model
 from napari_sem4d.widgets.background import Sentence
 from napari_sem4d.widgets.dock import Dock
 from napari_sem4d.widgets.height_chooser import HeightChooser
+from napari_sem4d.widgets.height_source import require_lengths
 from napari_sem4d.widgets.latest_job import LatestJob
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.measured_region import RegionLayer, label_regions
@@ -182,7 +183,7 @@ class Roughness(Dock):
         source = self.chooser.source
         if source is None:
             raise InputError(NO_HEIGHT)
-        model.check(source)
+        require_lengths(source)
         region = self.region_row.region
         return model.Request(
             source,

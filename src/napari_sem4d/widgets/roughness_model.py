@@ -104,20 +104,6 @@ class _Interruptible(Surface):
             yield error
 
 
-def check(source: HeightSource) -> None:
-    """Refuse a map whose lengths are not known.
-
-    Raises
-    ------
-    InputError
-        If the pixel size or the unit of the heights is not known.
-    """
-    if source.length_unit != "nm":
-        raise InputError(f"The pixel size of {source.name} is not known: give it below the name of the map.")
-    if source.value_unit != "nm":
-        raise InputError(f"The unit of the heights of {source.name} is not known: choose it beside the name.")
-
-
 def measure(request: Request, cancel: threading.Event) -> Iterator[Figures | Curves | Spectra]:
     """One frame: the table at once, then curves and spectra, then what takes the draws.
 
