@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sem4d.surrogate.directions import turned
 from napari_sem4d.surrogate.inputs import PATCH, pixel_inputs, token_inputs
+from napari_sem4d.surrogate.symmetry import moved
 from napari_sem4d.surrogate.vift import MULTIPLE, Architecture, ViFT
 
 PITCH = 0.5
@@ -20,14 +22,14 @@ def surface(rows=48, columns=64, dtype=torch.float32):
 
 def network(seed=0, dtype=torch.float32, **changes):
     torch.manual_seed(seed)
-    net = ViFT(Architecture(width=32, depth=2, **changes))
-    for p in net.head[-1].parameters():
-        torch.nn.init.normal_(p, std=0.3)
+    net = ViFT(Architecture(width=4, depth=2, **changes))
+    torch.nn.init.normal_(net.lower.weight, std=0.3)
+    torch.nn.init.normal_(net.blocks[0].mixer.bias if changes.get("mixer") != "convolution" else net.stem.bias)
     return net.to(dtype).eval().requires_grad_(False)
 
 
 def test_an_untrained_network_changes_nothing():
-    assert float(ViFT(Architecture(width=32, depth=1))(surface(), CONDITIONS, PITCH).abs().max()) == 0.0
+    assert float(ViFT(Architecture(width=4, depth=1))(surface(), CONDITIONS, PITCH).abs().max()) == 0.0
 
 
 def test_inputs_do_not_know_an_absolute_height():
@@ -100,3 +102,27 @@ def test_conditions_and_horizons_can_be_left_out_for_comparison():
 
 def test_tokens_cover_the_image():
     assert token_inputs(surface(), PITCH).shape == (1, 11, 48 // PATCH, 64 // PATCH)
+
+
+@pytest.mark.parametrize("mixer", ["attention", "convolution"])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turns", [0, 1, 3])
+def test_turning_the_surface_turns_the_emission_exactly(turns, mirrored, mixer):
+    net = network(dtype=torch.float64, mixer=mixer)
+    height = surface(48, 48, torch.float64)
+    conditions = CONDITIONS.double()
+    here = net(height, conditions, PITCH)
+    there = net(moved(height, (turns, mirrored)), conditions, PITCH)
+    mixing = np.kron(np.eye(2), turned(4, turns, mirrored))
+    expected = moved(torch.einsum("cd,bdyx->bcyx", torch.as_tensor(mixing), here), (turns, mirrored))
+    assert float(here.abs().max()) > 1e-3
+    assert torch.allclose(there, expected, atol=1e-12)
+
+
+def test_a_plane_is_left_to_the_local_law():
+    net = network(dtype=torch.float64)
+    rows, columns = torch.meshgrid(*2 * (torch.arange(64, dtype=torch.float64),), indexing="ij")
+    plane = (0.9 * rows - 0.4 * columns)[None]
+    assert float(net(plane, CONDITIONS.double(), PITCH).abs().max()) < 1e-12
+    plane[0, 32, 32] += 1.0
+    assert float(net(plane, CONDITIONS.double(), PITCH).abs().max()) > 1e-4

@@ -7,22 +7,24 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch.nn.functional import conv2d, pixel_unshuffle
 
 from napari_sem4d.frames import slopes
 from napari_sem4d.physics.horizon import Azimuth, azimuths, multiples, rising
+from napari_sem4d.surrogate.symmetry import ELEMENTS, matrix
 
 PATCH = 4
 """Working pixels along the edge of a token."""
-PIXEL_CHANNELS = 4
 _AZIMUTHS = 8
 _BANDS = (1.0, 2.0, 4.0)
 """Standard deviations of the smoothing that heights are taken against, tokens."""
-TOKEN_CHANNELS = len(_BANDS) + _AZIMUTHS
 _FARTHEST = 12
 """Tokens that a horizon is looked for in; what is beyond is the bounce term's, which has no length."""
 _SOFT = 0.05
+_ROUGH, _SMOOTH = 0.05, 1e-3
+"""Relief at which half of a correction acts, and below which it vanishes, rho50."""
 _NOWHERE = -1e4
 
 
@@ -74,6 +76,45 @@ def token_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
     unit = PATCH * pitch
     bands = [torch.asinh((mean - _smooth(mean, s)) / (s * unit)) for s in _BANDS]
     return torch.stack([*bands, *_horizons(mean / unit)], dim=1)
+
+
+def relief(height: torch.Tensor) -> torch.Tensor:
+    """How far a surface is from a plane around every token: 0 for a plane, 1 for any relief of note.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, Y / PATCH, X / PATCH)
+    """
+    tokens = pixel_unshuffle(height[:, None], PATCH)
+    mean = tokens.mean(1)
+    power = pixel_unshuffle((height - _smooth(height, 1.5))[:, None], PATCH).square().mean(1)
+    for s in _BANDS:
+        power = power + (mean - _smooth(mean, s)).square()
+    size = (power + _SMOOTH**2).sqrt() - _SMOOTH
+    return size / (size + _ROUGH)
+
+
+def pixel_frames() -> np.ndarray:
+    """What :func:`pixel_inputs` become in the frame of every turn and mirror image, shape (8, 4, 4)."""
+    frames = np.zeros((len(ELEMENTS), 4, 4))
+    for frame, element in zip(frames, ELEMENTS, strict=True):
+        frame[:2, :2] = matrix(element).T
+        frame[2, 2] = frame[3, 3] = 1.0
+    return frames
+
+
+def token_frames() -> np.ndarray:
+    """What :func:`token_inputs` become in the frame of every turn and mirror image, shape (8, 11, 11)."""
+    bands = len(_BANDS)
+    found = [a for a, _ in azimuths(_AZIMUTHS)]
+    numbers = {(a.right, a.up): i for i, a in enumerate(found)}
+    frames = np.zeros((len(ELEMENTS), bands + _AZIMUTHS, bands + _AZIMUTHS))
+    for frame, element in zip(frames, ELEMENTS, strict=True):
+        frame[:bands, :bands] = np.eye(bands)
+        for i, a in enumerate(found):
+            right, up = matrix(element) @ (a.right, a.up)
+            frame[bands + i, bands + numbers[int(right), int(up)]] = 1.0
+    return frames
 
 
 def _horizons(height: torch.Tensor) -> list[torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Training of ViFT: noisy targets, turns and mirror images, averaged weights, checkpoints without pickle."""
+"""Training of ViFT: noisy targets, averaged weights, checkpoints without pickle."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Training:
         total = 0.0
         for start in range(0, len(data.height), batch):
             numbers = np.arange(start, min(start + batch, len(data.height)))
-            height, conditions, target = data.batch(numbers, 0, False)
+            height, conditions, target = data.batch(numbers)
             with torch.no_grad():
                 total += float(self._loss(self.average, height, conditions, target, data)) * len(numbers)
         return total / len(data.height)
@@ -145,7 +145,7 @@ class Training:
         # The order of patches depends on seed and step alone, so that a resumed training repeats nothing.
         rng = np.random.default_rng([s.seed, self.step])
         numbers = rng.choice(len(self.data.height), min(s.batch, len(self.data.height)), replace=False)
-        height, conditions, target = self.data.batch(numbers, int(rng.integers(4)), bool(rng.integers(2)))
+        height, conditions, target = self.data.batch(numbers)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         loss = self._loss(self.network, height, conditions, target, self.data)

@@ -12,7 +12,7 @@ import torch
 from napari_sem4d.errors import InputError
 from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
-from napari_sem4d.surrogate.directions import terms, turned
+from napari_sem4d.surrogate.directions import terms
 from napari_sem4d.surrogate.patches import THRESHOLDS
 
 
@@ -31,8 +31,6 @@ class TrainingData:
         The families of every patch, joined by a plus sign.
     pitch : float
         rho50.
-    order : int
-        Highest radial order.
     """
 
     height: torch.Tensor
@@ -40,20 +38,16 @@ class TrainingData:
     conditions: torch.Tensor
     families: tuple[str, ...]
     pitch: float
-    order: int
 
     @property
     def halo(self) -> int:
         """Pixels of surroundings on every side."""
         return (self.height.shape[-1] - self.target.shape[-1]) // 2
 
-    def batch(self, numbers: np.ndarray, quarter_turns: int, mirrored: bool) -> tuple[torch.Tensor, ...]:
-        """Surfaces, conditions and targets of some patches, turned and mirrored."""
+    def batch(self, numbers: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Surfaces, conditions and targets of some patches."""
         index = torch.as_tensor(numbers)
-        height, target = (_turn(x[index].float(), quarter_turns, mirrored) for x in (self.height, self.target))
-        mixing = torch.as_tensor(turned(self.order, quarter_turns, mirrored), dtype=torch.float32)
-        split = target.unflatten(1, (-1, len(mixing)))
-        return height, self.conditions[index], torch.einsum("cd,btdyx->btcyx", mixing, split).flatten(1, 2)
+        return self.height[index].float(), self.conditions[index], self.target[index].float()
 
 
 def load_training_data(
@@ -83,7 +77,7 @@ def load_training_data(
         if progress is not None:
             progress((done + 1) / len(paths))
     return TrainingData(
-        torch.cat(heights), torch.cat(targets), torch.cat(conditions), tuple(families), settings.pitch, order
+        torch.cat(heights), torch.cat(targets), torch.cat(conditions), tuple(families), settings.pitch
     )
 
 
@@ -125,7 +119,3 @@ def _baseline_of(chunk: Chunk, number: int, pitch: float) -> np.ndarray:
     whole = physics(torch.as_tensor(chunk.height[number]), pitch, float(chunk.conditions[number, 2]))
     inside = slice(halo, whole.shape[-1] - halo)
     return whole[..., inside, inside].numpy()
-
-
-def _turn(field: torch.Tensor, quarter_turns: int, mirrored: bool) -> torch.Tensor:
-    return torch.rot90(field.flip(-1) if mirrored else field, quarter_turns, (-2, -1))
