@@ -1,19 +1,23 @@
 """`sem4d verify` accepts a right surface, and rejects one scaled by 1.1 and one of the wrong material."""
 
+import inspect
 import json
 import threading
 
 import numpy as np
 import pytest
 import tifffile
+import typer
 import verified_surfaces as surfaces
 from typer.testing import CliRunner
 
 from napari_sem4d import api
 from napari_sem4d.cli import app
 from napari_sem4d.errors import Cancelled, InputError
+from napari_sem4d.inversion.stage import Stage
 from napari_sem4d.records import Failed, Finished, Notice, Progress
-from napari_sem4d.verification import Verification
+from napari_sem4d.verification import Tolerances, Verification
+from napari_sem4d.verification.evidence import on_images
 
 SMALL = {"pixels": 500, "electrons": 40}
 ENOUGH = {"pixels": 4000, "electrons": 500}
@@ -172,3 +176,31 @@ def test_what_is_no_result_or_no_frame_is_said(claim, tmp_path):
     last = list(api.verify_steps(tmp_path / "nothing.zarr", **SMALL))[-1]
     assert isinstance(last, Failed)
     assert "there is no result" in last.message
+
+
+def test_the_command_has_the_defaults_of_the_library():
+    command = typer.main.get_command(app).commands["verify"]
+    stated = {p.name: p.default for p in command.params}
+    of_library = {name: p.default for name, p in inspect.signature(api.verify_steps).parameters.items()}
+    for name in ("frame", "pixels", "electrons", "seed", "images", "threads"):
+        assert stated[name] == of_library[name], name
+    tolerances = Tolerances(stated["tolerance"], stated["scale_tolerance"], stated["brightness_tolerance"])
+    assert tolerances == Tolerances()
+
+
+def test_a_result_on_a_tilted_stage_goes_back_to_the_beam():
+    row, column = np.indices((60, 50))
+    along_beam = 20.0 * np.sin(row / 9.0) * np.cos(column / 7.0)
+    stage = Stage(tilt_deg=35.0, pixel_nm=10.0)
+    along_beam = along_beam + stage.plane(60)
+    on_stage = stage.heights(along_beam.astype(np.float32), plane_removed=False)
+    assert on_stage.shape == (73, 50)
+    ones = np.ones(on_stage.shape)
+    quality = np.zeros(on_stage.shape, np.uint16)
+    quality[:8] = 1
+    maps = {"height": on_stage, "relative_yield": ones, "quality": quality}
+    height, relative_yield, flags = on_images(stage, maps, (60, 50))
+    assert np.abs(height - along_beam)[2:-2].max() < 0.5
+    assert np.allclose(relative_yield, 1.0)
+    assert flags[:6].all()
+    assert not flags[8:].any()

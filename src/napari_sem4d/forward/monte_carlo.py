@@ -117,8 +117,8 @@ class MonteCarloEngine:
         self.binning = binning_for(self.segments)
         self._energy_kev = float(energy)
         self._weights = detector_weights(self.segments, self.binning, self._energy_kev)
-        self.gain = np.array([s.gain for s in self.segments])[:, None]
-        self.offset = np.array([s.offset for s in self.segments])[:, None]
+        self._gain = np.array([s.gain for s in self.segments])[:, None]
+        self._offset = np.array([s.offset for s in self.segments])[:, None]
 
     def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""
@@ -220,8 +220,8 @@ class MonteCarloEngine:
             response, error = counts.signals(self._weights)
             yield Block(
                 part,
-                self.gain * response * factor[part] + self.offset,
-                self.gain * error * factor[part],
+                self._gain * response * factor[part] + self._offset,
+                self._gain * error * factor[part],
                 part.stop / rows.size,
             )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +135,9 @@ def _file(path: Path, pixel_nm: float | None, unit: str | None, settings: Settin
 
 
 def _about(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        return {"file": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    from napari_sem4d.io.hashing import sha256_of
+
+    return {"file": path.name, "sha256": sha256_of(path)}
 
 
 def _finite(height: np.ndarray, path: Path) -> np.ndarray:

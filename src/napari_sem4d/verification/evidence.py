@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MARGIN_RHO50 = 2.0
 _LEAST_MARGIN = 2
+_LEAST_YIELD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,11 @@ def gather(path: Path, frame: int | None, images: Path | None) -> Evidence:
     )
     pixels = reference_pixels if number == reference else read_frame(series, number)
     maps = {name: result[name].isel(time=number).values for name in ("height", "relative_yield", "quality")}
-    height, relative_yield, quality = _on_images(setup.stage, maps, series.shape)
+    height, relative_yield, quality = on_images(setup.stage, maps, series.shape)
     if not np.isfinite(height).all() or not np.isfinite(relative_yield).all():
         raise StoreError(f"frame {number} of {path} holds heights or yields that are not finite")
-    segments = setup.instrument.detector.segments
-    gain = np.array([s.gain for s in segments])[:, None, None]
-    offset = np.array([s.offset for s in segments])[:, None, None]
-    measured = (pixels - offset) / (gain * np.maximum(relative_yield, 1e-6))
     forward = ForwardSetup(setup.instrument, setup.material, setup.pixel_nm)
+    measured = per_primary(pixels, forward) / np.maximum(relative_yield, _LEAST_YIELD)
     usable = _usable(quality, measured, relative_yield, forward)
     return Evidence(
         forward,
@@ -127,6 +125,14 @@ def gather(path: Path, frame: int | None, images: Path | None) -> Evidence:
         number,
         notes,
     )
+
+
+def per_primary(signals: np.ndarray, setup: ForwardSetup) -> np.ndarray:
+    """Energy-weighted electrons per primary from signals of shape (K, ...): offset and gain taken off."""
+    segments = setup.instrument.detector.segments
+    across = (len(segments),) + (1,) * (signals.ndim - 1)
+    gain, offset = (np.reshape([getattr(s, name) for s in segments], across) for name in ("gain", "offset"))
+    return np.asarray((signals - offset) / gain)
 
 
 def _frame(result: xr.Dataset, path: Path, frame: int | None) -> int:
@@ -158,7 +164,7 @@ def _stated(result: xr.Dataset, path: Path) -> tuple[Settings, Calibration | Non
         ) from error
 
 
-def _on_images(
+def on_images(
     stage: Stage, maps: dict[str, np.ndarray], shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Height along the beam, relative yield and quality on the images' grid: the way back from the stage's."""
@@ -186,7 +192,7 @@ def _usable(
 
     unknown = Quality.SATURATED | Quality.BAD_PIXEL | Quality.OUTSIDE_DOMAIN
     usable = (quality & np.uint16(unknown)) == 0
-    usable &= np.isfinite(measured).all(axis=0) & (relative_yield > 1e-3)
+    usable &= np.isfinite(measured).all(axis=0) & (relative_yield > _LEAST_YIELD)
     rho50 = planar_table(setup.material, float(setup.instrument.beam.energy_kev or 0.0)).rho50_nm
     margin = max(_LEAST_MARGIN, int(np.ceil(_MARGIN_RHO50 * rho50 / setup.pixel_nm)))
     inner = np.zeros(usable.shape, dtype=bool)

@@ -171,6 +171,7 @@ def _simulate(
 ) -> Generator[Record, None, tuple[np.ndarray, np.ndarray]]:
     """Electrons per primary, shape (K, n), of the surface and of the scaled one."""
     from napari_sem4d.forward.monte_carlo import MonteCarloEngine
+    from napari_sem4d.verification.evidence import per_primary
 
     runs = ((1.0, options.electrons), (_SCALED_BY, options.electrons // _SCALED_ELECTRONS))
     total = sum(electrons for _, electrons in runs)
@@ -182,9 +183,8 @@ def _simulate(
         )
         found = np.empty((len(engine.segments), sample.rows.size))
         ones = np.ones_like(evidence.height)
-        gain, offset = engine.gain, engine.offset
         for block in engine.blocks(_scaled(evidence, factor), ones, (sample.rows, sample.columns)):
-            found[:, block.part] = (block.signals - offset) / gain
+            found[:, block.part] = per_primary(block.signals, evidence.setup)
             share = (done + block.share * electrons) / total
             left = (time.monotonic() - start) / share * (1.0 - share)
             yield Progress(share, f"{sample.rows.size} pixels, {electrons} electrons each", seconds_left=left)
@@ -198,15 +198,14 @@ def _law(evidence: Evidence) -> Callable[[np.ndarray], np.ndarray]:
     import torch
 
     from napari_sem4d.forward.registry import make_simulator
+    from napari_sem4d.verification.evidence import per_primary
 
     engine = make_simulator("local", evidence.setup, torch.float64)
-    segments = evidence.setup.instrument.detector.segments
-    gain = np.array([s.gain for s in segments])[:, None, None]
-    offset = np.array([s.offset for s in segments])[:, None, None]
 
     def evaluate(height: np.ndarray) -> np.ndarray:
         surface = torch.as_tensor(height, dtype=torch.float64)
-        return np.asarray((engine.expected_signals(surface, torch.ones_like(surface)).numpy() - offset) / gain)
+        signals = engine.expected_signals(surface, torch.ones_like(surface)).numpy()
+        return per_primary(signals, evidence.setup)
 
     return evaluate
 
