@@ -154,7 +154,7 @@ def open_heights(
     *,
     pixel_nm: tuple[float, float] | None = None,
     unit: str | None = None,
-    channel: int = 0,
+    channel: int | None = None,
 ) -> Heights:
     """Open a result or any height map to measure it or to write it; see :mod:`napari_sem4d.io.heights`.
 
@@ -166,8 +166,8 @@ def open_heights(
         Pixel size in nm, for files that do not say it.
     unit : str, optional
         Unit of the heights, for files that do not say it.
-    channel : int
-        Which channel of a file that holds several.
+    channel : int, optional
+        Which channel of a file that holds several; the first that is a height if not given.
     """
     from napari_sem4d.io import heights
 

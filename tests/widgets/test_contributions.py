@@ -15,7 +15,7 @@ from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
 from napari_sem4d.widgets.workspace import sem4d_metadata, workspace_of
 
-DOCKS = ["Load series", "Reconstruct", "Profile", "Roughness"]
+DOCKS = ["Load series", "Reconstruct", "Profile", "Roughness", "Export"]
 REPO = Path(__file__).resolve().parents[2]
 
 

@@ -28,7 +28,7 @@ def export(
     ],
     pixel_nm: shared.PixelNm = None,
     unit: shared.Unit = None,
-    channel: shared.Channel = 0,
+    channel: shared.Channel = None,
     frame: shared.Frames = None,
     levelling: shared.Levelling = "none",
     s_nm: shared.SNm = None,
@@ -37,14 +37,14 @@ def export(
 ) -> None:
     """Write heights as a map (TIFF, Gwyddion, X3P, SUR, XYZ), a mesh (STL, PLY, GLB) or a picture (PNG, SVG)."""
     from napari_sem4d.io.heights import levelled
-    from napari_sem4d.io.surfaces import write_surface
+    from napari_sem4d.io.surfaces import numbered, write_surface
 
     if out.suffix.lower() not in EXTENSIONS.split():
         raise SettingsError(f"--out {out}: its extension says the format, one of {EXTENSIONS}")
     how = shared.treatment(levelling, s_nm, l_nm)
     heights = shared.open_source(source, pixel_nm, unit, channel)
     frames = shared.chosen_frames(heights, frame)
-    targets = [_target(out, t, heights.frames, len(frames)) for t in frames]
+    targets = [out] if len(frames) == 1 else [numbered(out, t, heights.frames) for t in frames]
     for target in targets:
         shared.free(target)
     for t, target in zip(frames, targets, strict=True):
@@ -52,12 +52,6 @@ def export(
         write_surface(target, levelled(surface, how.apply(surface.height, surface.pixel_nm)))
     written = [{"frame": t, "path": str(target)} for t, target in zip(frames, targets, strict=True)]
     answer(shared.described(heights) | {"written": written}, json, _text)
-
-
-def _target(out: Path, frame: int, frames: int, chosen: int) -> Path:
-    if chosen == 1:
-        return out
-    return out.with_name(f"{out.stem}_{frame:0{len(str(max(frames - 1, 1000)))}d}{out.suffix}")
 
 
 def _text(data: dict[str, Any]) -> str:

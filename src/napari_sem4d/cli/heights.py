@@ -35,7 +35,9 @@ PixelNm = Annotated[
 Unit = Annotated[
     str | None, typer.Option(metavar="UNIT", help="Unit of the heights of a file that does not say it: nm, um, m.")
 ]
-Channel = Annotated[int, typer.Option(min=0, help="Channel of a file that holds several, counted from 0.")]
+Channel = Annotated[
+    int | None, typer.Option(min=0, help="Channel of a file, counted from 0; the first height without it.")
+]
 Frames = Annotated[
     list[int] | None,
     typer.Option("--frame", min=0, help="Frame, from 0, as often as needed; all finished ones without it."),
@@ -67,7 +69,7 @@ Csv = Annotated[
 ]
 
 
-def open_source(path: Path, pixel_nm: float | None, unit: str | None, channel: int) -> Heights:
+def open_source(path: Path, pixel_nm: float | None, unit: str | None, channel: int | None) -> Heights:
     """Open what is to be measured; what looks wrong in it is said on stderr."""
     from napari_sem4d import api
 

@@ -22,7 +22,7 @@ def roughness(
     source: shared.Source,
     pixel_nm: shared.PixelNm = None,
     unit: shared.Unit = None,
-    channel: shared.Channel = 0,
+    channel: shared.Channel = None,
     frame: shared.Frames = None,
     levelling: shared.Levelling = "plane",
     s_nm: shared.SNm = None,
@@ -62,7 +62,7 @@ def spectrum(
     source: shared.Source,
     pixel_nm: shared.PixelNm = None,
     unit: shared.Unit = None,
-    channel: shared.Channel = 0,
+    channel: shared.Channel = None,
     frame: shared.Frames = None,
     kind: Annotated[
         str, typer.Option(metavar="radial|x|y", help="Mean over all directions (nm4), or of the lines (nm3).")
@@ -110,7 +110,7 @@ def compare(
     unit: shared.Unit = None,
     frame: Annotated[int, typer.Option(min=0, help="Frame of MAP, counted from 0.")] = 0,
     reference_frame: Annotated[int, typer.Option(min=0, help="Frame of REFERENCE, counted from 0.")] = 0,
-    channel: shared.Channel = 0,
+    channel: shared.Channel = None,
     largest_shift_nm: Annotated[
         float | None, typer.Option(metavar="NM", help="Shifts beyond this are not searched.")
     ] = None,

@@ -29,7 +29,7 @@ def profile(
     ],
     pixel_nm: shared.PixelNm = None,
     unit: shared.Unit = None,
-    channel: shared.Channel = 0,
+    channel: shared.Channel = None,
     frame: shared.Frames = None,
     width: Annotated[float, typer.Option(min=0, help="Width across the line to average over, pixels.")] = 1.0,
     step: Annotated[

@@ -18,7 +18,11 @@ _UNITS = (("nm", 1.0), ("µm", 1e3), ("mm", 1e6))
 
 
 def write_figure(
-    path: Path, surface: HeightMap, *, colormap: str = "viridis", limits_nm: tuple[float, float] | None = None
+    path: Path,
+    surface: HeightMap,
+    *,
+    colormap: str | np.ndarray = "viridis",
+    limits_nm: tuple[float, float] | None = None,
 ) -> None:
     """Draw a height map with its scale bar and colour bar.
 
@@ -28,13 +32,14 @@ def write_figure(
         .png or .svg; in SVG the texts stay texts.
     surface : HeightMap
         Invalid pixels are left grey.
-    colormap : str
-        Name of a colour map of matplotlib.
+    colormap : str or ndarray, shape (N, 4)
+        Name of a colour map of matplotlib, or its colours from low to high, 0 to 1.
     limits_nm : (lowest, highest), optional
         Heights at the ends of the colour bar; the 0.1 and 99.9 percentiles if not given.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
     rows, columns = surface.height.shape
@@ -49,7 +54,7 @@ def write_figure(
     axes.set_facecolor("0.6")
     image = axes.imshow(
         np.ma.masked_invalid(surface.height),
-        cmap=colormap,
+        cmap=colormap if isinstance(colormap, str) else ListedColormap(colormap),
         vmin=float(low),
         vmax=float(high) if high > low else float(low) + 1.0,
         extent=(0.0, width_nm, 0.0, height_nm),

@@ -10,6 +10,14 @@ from napari_sem4d.acquisition.readers.values import length_nm
 from napari_sem4d.errors import InputError
 
 
+class NoHeightError(InputError):
+    """A channel that holds no heights; another channel of the file may."""
+
+
+class UnknownUnitError(InputError):
+    """A file that does not say the unit of its heights: whoever reads it must give it."""
+
+
 @dataclass(frozen=True)
 class HeightMap:
     """Heights with their pixel size.
@@ -81,12 +89,12 @@ def unit_nm(unit: str, what: str) -> float:
 
     Raises
     ------
-    InputError
+    NoHeightError
         If the unit is none of length (volts, degrees, counts): such a channel is no height.
     """
     scale = length_nm(1.0, unit)
     if scale is None:
-        raise InputError(
+        raise NoHeightError(
             f"{what} has the unit {unit!r}, which is no length: choose a height channel, or give its unit."
         )
     return scale

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sem4d.errors import InputError, StoreError
-from napari_sem4d.io.height_map import HeightMap, height_map
+from napari_sem4d.io.height_map import HeightMap, NoHeightError, height_map
 from napari_sem4d.io.layout import FrameState
 from napari_sem4d.io.reading import open_result
 from napari_sem4d.io.surfaces import read_surface
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_MOST_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def open_heights(
     *,
     pixel_nm: tuple[float, float] | None = None,
     unit: str | None = None,
-    channel: int = 0,
+    channel: int | None = None,
 ) -> Heights:
     """Open a result store (lazily) or any height map.
 
@@ -129,8 +131,10 @@ def open_heights(
     ----------
     path : path
         A folder with a result, or a file that :func:`~napari_sem4d.io.surfaces.read_surface` reads.
-    pixel_nm, unit, channel
+    pixel_nm, unit
         As in :func:`~napari_sem4d.io.surfaces.read_surface`, for files only.
+    channel : int, optional
+        Which channel of a file that holds several; the first that is a height if not given.
 
     Returns
     -------
@@ -148,7 +152,7 @@ def open_heights(
         if pixel_nm is not None or unit is not None:
             raise InputError(f"{place.name} is a result and says pixel size and unit itself: leave them away.")
         return from_result(open_result(place), place)
-    found = read_surface(place, pixel_nm=pixel_nm, unit=unit, channel=channel)
+    found = _read_channel(place, pixel_nm, unit, channel)
     if pixel_nm is not None and not np.allclose(found.pixel_nm, pixel_nm, rtol=1e-3):
         py, px = found.pixel_nm
         raise InputError(
@@ -156,6 +160,25 @@ def open_heights(
             "leave the pixel size away, or correct the file."
         )
     return from_map(found, place)
+
+
+def _read_channel(
+    place: Path, pixel_nm: tuple[float, float] | None, unit: str | None, channel: int | None
+) -> HeightMap:
+    if channel is not None:
+        return read_surface(place, pixel_nm=pixel_nm, unit=unit, channel=channel)
+    first: NoHeightError | None = None
+    for number in range(_MOST_CHANNELS):
+        try:
+            return read_surface(place, pixel_nm=pixel_nm, unit=unit, channel=number)
+        except NoHeightError as error:
+            first = first or error
+        except InputError:
+            if first is None:
+                raise
+            break  # behind the last channel: what was wrong with the first one says more
+    assert first is not None
+    raise first
 
 
 def from_map(found: HeightMap, path: Path) -> Heights:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sem4d.errors import InputError
-from napari_sem4d.io.height_map import HeightMap, height_map, unit_nm
+from napari_sem4d.io.height_map import HeightMap, NoHeightError, height_map, unit_nm
 
 
 def can_read_others() -> bool:
@@ -44,7 +44,7 @@ def read_other(path: Path, channel: int = 0) -> HeightMap:
             "again, or export it as .gwy or .x3p."
         ) from error
     if heights.ndim != 2 or not unit or sizes is None:
-        raise InputError(f"Channel {channel} of {path.name} is no height map with a unit: choose another channel.")
+        raise NoHeightError(f"Channel {channel} of {path.name} is no height map with a unit: choose another.")
     scale = unit_nm(str(unit), path.name)
     # Its axis 0 is x; here rows come first.
     columns, rows = heights.shape

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from napari_sem4d.errors import InputError, StoreError
 from napari_sem4d.io import sur_map
 from napari_sem4d.io.figure import write_figure
@@ -32,6 +34,7 @@ WRITERS: dict[str, Callable[[Path, HeightMap], None]] = {
     ".png": write_figure,
     ".svg": write_figure,
 }
+COLOURED: dict[str, Callable[[Path, HeightMap, np.ndarray | None], None]] = {".ply": write_ply, ".glb": write_glb}
 READABLE = (".tif", ".tiff", ".gwy", ".gsf", ".x3p", ".sur", ".xyz", ".txt", ".csv", ".asc")
 
 
@@ -95,7 +98,13 @@ def read_surface(
     )
 
 
-def write_surface(path: str | Path, surface: HeightMap, *, overwrite: bool = False) -> Path:
+def write_surface(
+    path: str | Path,
+    surface: HeightMap,
+    *,
+    overwrite: bool = False,
+    colours: np.ndarray | None = None,
+) -> Path:
     """Write a height map in the format of the file's extension (maps, meshes and pictures, see ``WRITERS``).
 
     Parameters
@@ -106,6 +115,8 @@ def write_surface(path: str | Path, surface: HeightMap, *, overwrite: bool = Fal
         What to write.
     overwrite : bool
         Nothing is overwritten without it.
+    colours : ndarray of uint8, shape (Y, X, 3), optional
+        Colours of the mesh for .ply (vertices) and .glb (texture); formats without colours ignore them.
 
     Returns
     -------
@@ -125,12 +136,36 @@ def write_surface(path: str | Path, surface: HeightMap, *, overwrite: bool = Fal
         raise InputError(
             f"Height maps are written as {', '.join(WRITERS)}, not {file.suffix or 'without extension'}."
         )
+    coloured = COLOURED.get(file.suffix.lower())
+    if coloured is not None and colours is not None:
+        return write_whole(file, lambda part: coloured(part, surface, colours), overwrite)
+    return write_whole(file, lambda part: writer(part, surface), overwrite)
+
+
+def write_whole(path: Path, write: Callable[[Path], None], overwrite: bool = False) -> Path:
+    """Write a file so that no half of it is ever seen under its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    write : callable
+        Writes it under the name that it is given.
+    overwrite : bool
+        Nothing is overwritten without it.
+
+    Raises
+    ------
+    StoreError
+        If the file exists already or cannot be written.
+    """
+    file = Path(path)
     if file.exists() and not overwrite:
         raise StoreError(f"{file} exists already: choose another name, or allow overwriting.")
     # A half-written file under the final name would pass for a whole one.
     part = file.with_name(f"{file.stem}.part{file.suffix}")
     try:
-        writer(part, surface)
+        write(part)
         part.replace(file)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -138,6 +173,11 @@ def write_surface(path: str | Path, surface: HeightMap, *, overwrite: bool = Fal
             f"{file} cannot be written ({error}): choose another folder or free some space."
         ) from error
     return file
+
+
+def numbered(path: Path, frame: int, frames: int) -> Path:
+    """Name of one of several files: the frame's number, with zeros so that names sort, before the extension."""
+    return path.with_name(f"{path.stem}_{frame:0{max(4, len(str(frames - 1)))}d}{path.suffix}")
 
 
 def _is_text(head: bytes) -> bool:

@@ -9,7 +9,7 @@ import tifffile
 
 from napari_sem4d.acquisition.readers.values import length_nm
 from napari_sem4d.errors import InputError
-from napari_sem4d.io.height_map import HeightMap, height_map, unit_nm
+from napari_sem4d.io.height_map import HeightMap, UnknownUnitError, height_map, unit_nm
 
 
 def write_tiff(path: Path, surface: HeightMap) -> None:
@@ -64,8 +64,20 @@ def read_tiff(path: Path, pixel_nm: tuple[float, float] | None, height_unit: str
     relative = named.endswith("(relative)")
     unit = height_unit or named.removesuffix("(relative)").strip()
     if not unit:
-        raise InputError(f"{path.name} does not say in which unit its heights are: give the unit, for example nm.")
+        raise UnknownUnitError(f"{path.name} does not say the unit of its heights: give it, for example nm.")
     return height_map(planes[frame] * unit_nm(unit, path.name), found, path.stem, relative=relative)
+
+
+def holds_heights(path: Path) -> bool:
+    """Whether a file is a TIFF of real numbers whose value unit is a length: a height map, no picture."""
+    try:
+        with tifffile.TiffFile(path) as tif:
+            tags, kind = tif.imagej_metadata or {}, tif.pages.first.dtype
+    # Whatever is wrong with it, it is told when the file is read.
+    except Exception:
+        return False
+    named = str(tags.get("vunit", "")).removesuffix("(relative)").strip()
+    return kind is not None and kind.kind == "f" and length_nm(1.0, named) is not None
 
 
 def _pixel(resolution: list[tuple[int, int] | None], unit: str) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sem4d.errors import InputError
-from napari_sem4d.io.height_map import HeightMap, height_map, unit_nm
+from napari_sem4d.io.height_map import HeightMap, UnknownUnitError, height_map, unit_nm
 
 
 def write_xyz(path: Path, surface: HeightMap) -> None:
@@ -47,7 +47,7 @@ def read_xyz(path: Path, unit: str | None) -> HeightMap:
     named = next((line.partition(":")[2].strip() for line in comments if line.lower().startswith("unit:")), None)
     chosen = unit or named
     if not chosen:
-        raise InputError(f"{path.name} does not say its unit: give the unit, for example nm.")
+        raise UnknownUnitError(f"{path.name} does not say its unit: give the unit, for example nm.")
     body = re.sub("[;,\t]", " ", text)
     try:
         table = np.loadtxt(io.StringIO(body), ndmin=2)

@@ -1,4 +1,4 @@
-"""napari contributions that open things: SEM images, folders, acquisition.yaml, results, the sample series."""
+"""napari contributions that open things: SEM images, descriptions, results, height maps, the sample series."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_sem4d.errors import Sem4dError
+from napari_sem4d.widgets import height_files
 from napari_sem4d.widgets.series_layer import series_layer_data
 
 LayerData = tuple[Any, ...]
@@ -27,6 +28,8 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
         return None
     if all(_is_zarr(p) for p in paths):
         return read_results if all((p / "zarr.json").is_file() for p in paths) else None
+    if height_files.is_height_file(paths[0]):
+        return read_height_maps if all(height_files.is_height_file(p) for p in paths[1:]) else None
     if all(p.is_dir() or p.suffix.lower() in (".tif", ".tiff") or p.name == "acquisition.yaml" for p in paths):
         return read_series
     return None
@@ -61,6 +64,34 @@ def read_results(path: str | Sequence[str]) -> list[LayerData]:
         layers += image_layer_data(data)
         _in_viewer(lambda viewer, data=data: workspace_of(viewer).add_result(ResultView(viewer, data)))
     return layers
+
+
+def read_height_maps(path: str | Sequence[str]) -> list[LayerData]:
+    """Open height maps of any instrument; what looks wrong in them is told, what they do not say is asked."""
+    import napari
+    from napari.utils.notifications import show_warning
+
+    layers: list[LayerData] = []
+    for file in _paths(path):
+        try:
+            data = height_files.height_layer_data(file, ask=napari.current_viewer() is not None)
+        except Sem4dError as error:
+            return _tell(error)
+        for question in data[1]["metadata"]["sem4d"]["questions"]:
+            show_warning(f"{file.name}: {question}")
+        layers.append(data)
+    _in_viewer(_show_scale)
+    return layers
+
+
+def _show_scale(viewer: Any) -> None:
+    """Scale bar, and a colour bar on the newest height map."""
+    from napari_sem4d.widgets.workspace import sem4d_metadata
+
+    viewer.canvas.overlays.scale_bar.visible = True
+    newest = [layer for layer in viewer.layers if sem4d_metadata(layer).get("role") == "height"][-1:]
+    for layer in newest:
+        layer.colorbar.visible = True
 
 
 def sample_series() -> list[LayerData]:
