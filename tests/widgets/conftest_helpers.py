@@ -56,21 +56,25 @@ def screen_point(viewer, y, x):
 
 def drag(qtbot, viewer, start, end, moves=5, each=None):
     """Drag the mouse between two points (y, x) of the world."""
+    drag_on_canvas(qtbot, screen_point(viewer, *start), screen_point(viewer, *end), moves, each)
+
+
+def drag_on_canvas(qtbot, start, end, moves=5, each=None, modifiers=Qt.KeyboardModifier.NoModifier):
+    """Drag the mouse between two pixels of the canvas, with keys held."""
     left = Qt.MouseButton.LeftButton
     widget = canvas()
-    qtbot.mouseMove(widget, screen_point(viewer, *start))
-    qtbot.mousePress(widget, left, pos=screen_point(viewer, *start))
+    qtbot.mouseMove(widget, start)
+    qtbot.mousePress(widget, left, modifiers, start)
     for part in np.linspace(0, 1, moves + 1)[1:]:
-        point = [a + part * (b - a) for a, b in zip(start, end, strict=True)]
-        _move_pressed(widget, screen_point(viewer, *point))
+        move_pressed(widget, start + (end - start) * float(part), modifiers)
         qtbot.wait(20)
         if each is not None:
             each()
-    qtbot.mouseRelease(widget, left, pos=screen_point(viewer, *end))
+    qtbot.mouseRelease(widget, left, modifiers, end)
     qtbot.wait(20)
 
 
-def _move_pressed(widget, point):
+def move_pressed(widget, point, modifiers=Qt.KeyboardModifier.NoModifier):
     """A move with the button held (QTest sends moves without it)."""
     from qtpy.QtCore import QEvent, QPointF
     from qtpy.QtGui import QMouseEvent
@@ -83,6 +87,6 @@ def _move_pressed(widget, point):
         QPointF(widget.mapToGlobal(point)),
         Qt.MouseButton.NoButton,
         left,
-        Qt.KeyboardModifier.NoModifier,
+        modifiers,
     )
     QApplication.sendEvent(widget, event)

@@ -6,22 +6,13 @@ import io
 import numpy as np
 import pytest
 from conftest_helpers import drag, letter_f, result_dataset
-from qtpy.QtCore import Qt
+from profile_helpers import LEFT, draw, ramp_dataset
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sem4d.widgets.profile import Profile
 from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
-
-LEFT = Qt.MouseButton.LeftButton
-
-
-def ramp_dataset(scale_status="calibrated", frames=3):
-    """Heights that grow by 2 nm a column and 1 nm a row, times the frame number."""
-    row, col = np.mgrid[:40, :60].astype(np.float32)
-    heights = np.stack([(i + 1) * (2 * col + row) for i in range(frames)])
-    return result_dataset(heights=heights, scale_status=scale_status)
 
 
 @pytest.fixture
@@ -32,14 +23,6 @@ def dock(viewer_model, qtbot):
     qtbot.addWidget(dock)
     yield dock
     dock.close()
-
-
-def draw(dock, qtbot, points, shape_type="line"):
-    """Add a shape as the end of a drawing does."""
-    if not dock.tools.kind:
-        qtbot.mouseClick(dock.tools.tools["line"], LEFT)
-    dock.lines.layer.add([np.array(points, dtype=float)], shape_type=shape_type)
-    qtbot.wait(20)
 
 
 def test_a_line_shows_the_heights_under_it(dock, qtbot):

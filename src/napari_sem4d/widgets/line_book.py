@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from psygnal import Signal
 
 from napari_sem4d.errors import InputError
@@ -18,7 +19,8 @@ class LineBook:
     """The lines, and every state that they had.
 
     ``moved`` is emitted while something is being dragged, ``changed`` when a change is complete. A change that
-    is complete can be undone as one.
+    is complete can be undone as one. ``moved_last`` names the line that the last
+    change drew or moved, if it did.
     """
 
     moved = Signal()
@@ -26,6 +28,7 @@ class LineBook:
 
     def __init__(self) -> None:
         self.lines: Lines = ()
+        self.moved_last: str | None = None
         self._committed: Lines = ()
         self._undo: list[Lines] = []
         self._redo: list[Lines] = []
@@ -34,12 +37,12 @@ class LineBook:
 
     def preview(self, lines: Lines) -> None:
         """Show lines that are being dragged; the state that undo returns to stays."""
-        self.lines = lines
+        self._take(lines)
         self.moved.emit()
 
     def commit(self, lines: Lines) -> None:
         """Take lines as the new state; nothing happens where they are the same."""
-        self.lines = lines
+        self._take(lines)
         if same_lines(lines, self._committed):
             return
         self._undo = [*self._undo, self._committed][-MOST:]
@@ -59,9 +62,19 @@ class LineBook:
         if not back:
             return False
         forth.append(self._committed)
-        self.lines = self._committed = back.pop()
+        self._committed = back.pop()
+        self._take(self._committed)
         self.changed.emit()
         return True
+
+    def _take(self, lines: Lines) -> None:
+        """Take over lines, and note which of them is new or lies elsewhere than before."""
+        before = {line.name: line.points for line in self.lines}
+        self.moved_last = None
+        for line in lines:
+            if line.name not in before or not np.array_equal(before[line.name], line.points):
+                self.moved_last = line.name
+        self.lines = lines
 
     @property
     def can_undo(self) -> bool:

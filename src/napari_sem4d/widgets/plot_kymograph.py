@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QRectF, Signal
+from qtpy.QtCore import QRectF, QTimer, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_sem4d.widgets.profile_kymograph import LineHistory
+from napari_sem4d.widgets.background import Sentence
+from napari_sem4d.widgets.height_source import HeightSource
+from napari_sem4d.widgets.latest_job import LatestJob
+from napari_sem4d.widgets.profile_kymograph import LineHistory, kymograph_work
+from napari_sem4d.widgets.profile_model import Line
 from napari_sem4d.widgets.profile_plot import follow_theme
+
+WAIT_MS = 250
+"""A kymograph is asked for when nothing has changed for so long."""
 
 
 class KymographPlot(QWidget):
     """A kymograph with a colour bar and a line at the time of the slider, which can be dragged.
 
-    ``time_chosen`` carries the frame.
+    It is sampled in a thread. ``time_chosen`` carries the frame, ``told`` what went wrong; ``arrived`` is emitted
+    when there is a new kymograph.
     """
 
     time_chosen = Signal(int)
+    told = Signal(str, str)
+    arrived = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,6 +41,13 @@ class KymographPlot(QWidget):
         self.now.sigPositionChanged.connect(self._on_now)
         self.plot.addItem(self.now, ignoreBounds=True)
         self.history: LineHistory | None = None
+        self._wanted: tuple[Line, HeightSource, tuple[int, ...], float] | None = None
+        self._job = LatestJob(self)
+        self._job.answered.connect(self._take)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(WAIT_MS)
+        self._timer.timeout.connect(self._start)
         self._busy = False
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -43,6 +60,37 @@ class KymographPlot(QWidget):
         ink = self.palette().windowText().color()
         self.bar.axis.setPen(ink)
         self.bar.axis.setTextPen(ink)
+
+    def ask(self, line: Line, source: HeightSource, index: tuple[int, ...], width_px: float) -> None:
+        """Show the kymograph of a line; nothing is done where it is the one that is shown."""
+        if self.history is not None and line.same(self.history.line):
+            self.show_frame(index[0] if index else 0)
+            return
+        self.forget()
+        self._wanted = (line, source, index, width_px)
+        self._timer.start()
+
+    def forget(self) -> None:
+        """Heights have changed, or are no longer wanted."""
+        self._timer.stop()
+        self._job.cancel()
+        self.history = self._wanted = None
+
+    def _start(self) -> None:
+        if self._wanted is None:
+            return
+        if self._wanted[1].frames < 2:
+            self.show_history(None)
+            self.told.emit("This map has one time only: a kymograph needs a series.", "ask")
+            return
+        self._job.start(kymograph_work(*self._wanted))
+
+    def _take(self, answer: LineHistory | Sentence) -> None:
+        if isinstance(answer, Sentence):
+            self.told.emit(str(answer), "error")
+            return
+        self.show_history(answer)
+        self.arrived.emit()
 
     def show_history(self, history: LineHistory | None) -> None:
         """Show a kymograph; None shows nothing."""

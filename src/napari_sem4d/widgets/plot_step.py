@@ -11,6 +11,7 @@ from napari_sem4d.widgets.profile_model import Line
 from napari_sem4d.widgets.profile_reading import StepFigures
 
 UPPER, LOWER = (90, 200, 120, 55), (90, 150, 230, 55)
+EDGE = (150, 150, 150, 160)
 """Shades of the stretches with d = +1 and d = -1."""
 
 
@@ -75,8 +76,8 @@ class StepItems(QObject):
         self._d = list(senses)
         self.regions = []
         for d in senses:
-            region = pg.LinearRegionItem(brush=UPPER if d > 0 else LOWER, swapMode="sort")
-            region.setZValue(-5)
+            region = pg.LinearRegionItem(brush=UPPER if d > 0 else LOWER, pen=EDGE, swapMode="sort")
+            region.setZValue(1)  # below the curves, but above the grid, which would take the mouse
             region.sigRegionChanged.connect(lambda *_: self._on_region(False))
             region.sigRegionChangeFinished.connect(lambda *_: self._on_region(True))
             self.plot.addItem(region, ignoreBounds=True)

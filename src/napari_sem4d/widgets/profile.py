@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_sem4d.errors import InputError, Sem4dError
 from napari_sem4d.widgets import profile_rows as rows
-from napari_sem4d.widgets.background import Sentence
 from napari_sem4d.widgets.dock import Dock
 from napari_sem4d.widgets.draped_lines import DrapedLines
 from napari_sem4d.widgets.draw_3d import DrawIn3D
-from napari_sem4d.widgets.height_source import HeightSource, height_source, set_value_unit
+from napari_sem4d.widgets.height_chooser import HeightChooser
+from napari_sem4d.widgets.height_source import HeightSource
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.line_book import LineBook
 from napari_sem4d.widgets.lines_layer import LinesLayer
@@ -23,14 +22,14 @@ from napari_sem4d.widgets.plot_kymograph import KymographPlot
 from napari_sem4d.widgets.profile_compare import CompareButton
 from napari_sem4d.widgets.profile_curves import Curve
 from napari_sem4d.widgets.profile_files import ProfileFiles
-from napari_sem4d.widgets.profile_kymograph import KymographJob, LineHistory
+from napari_sem4d.widgets.profile_kymograph import LineHistory
 from napari_sem4d.widgets.profile_model import Line, Sampled, StepMarks
 from napari_sem4d.widgets.profile_plot import ProfilePlot
 from napari_sem4d.widgets.profile_reading import CursorFigures, StepFigures, cursor_figures
 from napari_sem4d.widgets.profile_sampler import Sampler
 from napari_sem4d.widgets.profile_session import ProfileSession
 from napari_sem4d.widgets.profile_table import ProfileTable
-from napari_sem4d.widgets.profile_tools import ModeRow, SourceRow, ToolRow
+from napari_sem4d.widgets.profile_tools import ModeRow, ToolRow, WidthBox
 from napari_sem4d.widgets.result_view import ResultView
 
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
@@ -39,7 +38,6 @@ HINT_3D = "Hold Shift and drag across the surface."
 RELATIVE = "Relative height: no reference has fixed the scale, so there are no uncertainties and no angles."
 LINE_WIDTH = 1 / 250
 """Width of a line on the screen, as a part of the longer side of the map."""
-KYMOGRAPH_MS = 250
 
 
 class Profile(Dock):
@@ -62,32 +60,27 @@ class Profile(Dock):
             self.viewer, self.book, self._target_3d, lambda: self.tools.kind or self.tools.last
         )
         self.sampler = Sampler(self._later)
-        self.kymographs = KymographJob(self)
-        self.sources: list[HeightSource] = []
-        self.source: HeightSource | None = None
+        self._layer: Any = None
         self.chosen: str | None = None
         self.curves: list[Curve] = []
-        self.history: LineHistory | None = None
         self._steps: dict[str, StepFigures | str] = {}
-        self._known: dict[str, Line] = {}
         self._live = False
         self._note = ""
-        self._timer = self._single_shot(0, self.refresh)
-        self._kymograph_timer = self._single_shot(KYMOGRAPH_MS, self._ask_kymograph)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self.refresh)
         self._build()
         self._connect()
-        self._layers_changed()
-
-    def _single_shot(self, wait_ms: int, slot: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(wait_ms)
-        timer.timeout.connect(slot)
-        return timer
+        self._source_changed()
 
     def _build(self) -> None:
-        self.source_row = SourceRow()
-        self.source_box, self.width = self.source_row.box, self.source_row.width_box
+        self.chooser = HeightChooser(self.viewer)
+        self.width = WidthBox()
+        top = QHBoxLayout()
+        top.addWidget(self.chooser, 1)
+        for part in (QLabel("width"), self.width):
+            top.addWidget(part, 0, Qt.AlignmentFlag.AlignTop)
         self.compare = CompareButton(lambda: (self.source, self.viewer.dims, self.sources), self)
         self.tools = ToolRow(self.compare)
         self.modes = ModeRow()
@@ -100,16 +93,16 @@ class Profile(Dock):
         self.files = ProfileFiles(self)
         column = QVBoxLayout(self)
         column.setSpacing(4)
-        for part in (self.source_row, self.tools, self.message, self.modes):
+        column.addLayout(top)
+        for part in (self.tools, self.message, self.modes):
             column.addWidget(part)
         column.addWidget(self.stack, 1)
         column.addWidget(self.table)
         column.addWidget(self.files)
 
     def _connect(self) -> None:
-        self.source_box.currentIndexChanged.connect(self._source_chosen)
-        self.source_row.unit.activated.connect(self._unit_chosen)
-        self.width.valueChanged.connect(self._later)
+        self.chooser.changed.connect(self._source_changed)
+        self.width.valueChanged.connect(self._width_changed)
         self.tools.tool_changed.connect(self._tool_changed)
         for name, slot in (("undo", self.undo), ("redo", self.redo), ("remove", self.remove)):
             self.tools.actions_[name].clicked.connect(slot)
@@ -124,16 +117,14 @@ class Profile(Dock):
         self.plot.cursors_moved.connect(self._cursors_moved)
         self.plot.stretches_moved.connect(self._stretches_moved)
         self.kymograph_plot.time_chosen.connect(self._time_chosen)
-        self.kymographs.done.connect(self._kymograph_done)
+        self.kymograph_plot.told.connect(self.message.say)
+        self.kymograph_plot.arrived.connect(self._later)
         self.table.chosen.connect(self.choose)
         self.table.renamed.connect(self.rename)
         self.table.coloured.connect(lambda name, colour: self.book.change(name, colour=colour))
         self.table.removed.connect(self.book.remove)
         connect_while_alive(self, self.book.moved, self._moved)
         connect_while_alive(self, self.book.changed, self._changed)
-        layers = self.viewer.layers.events
-        for signal in (layers.inserted, layers.removed):
-            connect_while_alive(self, signal, self._layers_changed)
         dims = self.viewer.dims.events
         for signal in (dims.current_step, dims.ndisplay):
             connect_while_alive(self, signal, self._later)
@@ -143,44 +134,33 @@ class Profile(Dock):
 
     # --- where the heights come from --------------------------------------------------------------------
 
-    def _layers_changed(self, event: Any = None) -> None:
-        """Offer the layers that hold heights; keep the choice while it is there."""
-        kept = self.source.layer if self.source else None
-        found = [s for s in (height_source(layer, self.viewer.layers) for layer in self.viewer.layers) if s]
-        ours = [s for s in found if s.value_unit]
-        self.sources = found
-        self.compare.forget(list(self.viewer.layers))
-        self.source_box.blockSignals(True)
-        self.source_box.clear()
-        for source in found:
-            self.source_box.addItem(source.name, source)
-        newest = getattr(event, "value", None)
-        wanted = [s for s in ours if s.layer is newest] or [s for s in found if s.layer is kept]
-        wanted = wanted or ours[-1:] or found[:1]
-        if wanted:
-            self.source_box.setCurrentIndex(found.index(wanted[0]))
-        self.source_box.blockSignals(False)
-        self._source_chosen()
+    @property
+    def source(self) -> HeightSource | None:
+        """The map that is measured."""
+        return self.chooser.source
 
-    def _source_chosen(self, *_: object) -> None:
-        before, self.source = self.source, self.source_box.currentData()
+    @property
+    def sources(self) -> list[HeightSource]:
+        """All maps that there are."""
+        return [self.chooser.box.itemData(i) for i in range(self.chooser.box.count())]
+
+    def _source_changed(self) -> None:
+        """Another map, or another unit of the same one."""
         source = self.source
+        self.compare.forget(list(self.viewer.layers))
         if source is not None:
             self.plot.set_units(source.length_unit, rows.quantity(source))
-            self.source_row.unit.setVisible(rows.asks_unit(source))
-            self.source_row.unit.setCurrentText(rows.unit_name(source))
             self.lines.set_edge(source.length_unit, self._edge_width())
-        if before is None or source is None or before.layer is not source.layer:
+        if source is None or source.layer is not self._layer:
             self.compare.pinned = []
-            self._forget_history()
+        self._layer = source.layer if source is not None else None
+        self.kymograph_plot.forget()
         self._set_columns()
         self._later()
 
-    def _unit_chosen(self, *_: object) -> None:
-        if self.source is not None:
-            set_value_unit(self.source.layer, rows.unit_of_name(self.source_row.unit.currentText()))
-            self._forget_history()
-            self._layers_changed()
+    def _width_changed(self) -> None:
+        self.kymograph_plot.forget()
+        self._later()
 
     def _edge_width(self) -> float:
         assert self.source is not None
@@ -263,7 +243,7 @@ class Profile(Dock):
         """Make a line the one that is measured."""
         if name != self.chosen:
             self.chosen = name
-            self._forget_history()
+            self.kymograph_plot.forget()
             self._later()
 
     def rename(self, old: str, new: str) -> None:
@@ -300,20 +280,13 @@ class Profile(Dock):
     def _moved(self) -> None:
         """A line is being dragged; it becomes the chosen one."""
         self._live = True
-        self._choose_what_moved()
+        self.chosen = self.book.moved_last or self.chosen
         self._later()
 
     def _changed(self) -> None:
         self._live = False
-        self._choose_what_moved()
+        self.chosen = self.book.moved_last or self.chosen
         self._later()
-
-    def _choose_what_moved(self) -> None:
-        for line in self.book.lines:
-            old = self._known.get(line.name)
-            if old is None or not np.array_equal(old.points, line.points):
-                self.chosen = line.name
-        self._known = {line.name: line for line in self.book.lines}
 
     def _cursors_moved(self, first: float, second: float, done: bool) -> None:
         if self.chosen is not None:
@@ -341,7 +314,7 @@ class Profile(Dock):
 
     def _frames_changed(self) -> None:
         self.sampler.forget()
-        self._forget_history()
+        self.kymograph_plot.forget()
         self._later()
 
     @property
@@ -393,7 +366,9 @@ class Profile(Dock):
         chosen = chosen if profile is not None else None
         length = profile.length_nm if profile is not None else 0.0
         self.plot.with_bands = self.compare.band.isChecked()
-        self.plot.show_curves(self.curves, self.chosen)
+        # A fit is seen best where no other line is in the way.
+        shown = [c for c in self.curves if c.line.name == self.chosen] if mode == "step" else self.curves
+        self.plot.show_curves(shown, self.chosen)
         self.plot.show_cursors(chosen if mode == "cursors" else None, length)
         self._steps = rows.fit_steps(self.profiles, live) if mode == "step" else {}
         self.plot.show_step(chosen if mode == "step" else None, self.shown_step(), length)
@@ -408,7 +383,7 @@ class Profile(Dock):
             ("remove", chosen is not None),
         ):
             self.tools.actions_[name].setEnabled(on)
-        self._show_kymograph(live)
+        self._show_kymograph()
 
     def _draped(self) -> Sampled:
         """What lies on the surface in 3D: the profiles, and the outlines of rectangles."""
@@ -433,46 +408,25 @@ class Profile(Dock):
 
     # --- kymograph --------------------------------------------------------------------------------------
 
+    @property
+    def history(self) -> LineHistory | None:
+        """The kymograph that is shown, if one is."""
+        return self.kymograph_plot.history
+
     def _mode_changed(self, mode: str) -> None:
         self.stack.setCurrentWidget(self.kymograph_plot if mode == "kymograph" else self.plot)
-        if mode != "kymograph":
-            self._forget_history()
+        self.kymograph_plot.forget()
         self._set_columns()
         self._later()
 
-    def _forget_history(self) -> None:
-        self.kymographs.cancel()
-        self.history = None
-
-    def _show_kymograph(self, live: bool) -> None:
+    def _show_kymograph(self) -> None:
+        line, source = self.book.line(self.chosen), self.source
         if self.modes.mode != "kymograph":
             return
-        line = self.book.line(self.chosen)
-        if self.history is not None and (line is None or not line.same(self.history.line)):
-            self._forget_history()
-        if line is None:
+        if line is None or source is None:
             self.kymograph_plot.show_history(None)
-        elif self.history is None and self.source is not None:
-            self._kymograph_timer.start()
-        elif self.source is not None:
-            self.kymograph_plot.show_frame((self.source.index(self.viewer.dims) or (0,))[0])
-
-    def _ask_kymograph(self) -> None:
-        line, source = self.book.line(self.chosen), self.source
-        if line is None or source is None or self.modes.mode != "kymograph" or self.history is not None:
-            return
-        if source.frames < 2:
-            self.message.say("This map has one time only: a kymograph needs a series.", "ask")
-            return
-        self.kymographs.start(line, source, source.index(self.viewer.dims), self.width.value())
-
-    def _kymograph_done(self, answer: Any) -> None:
-        if isinstance(answer, Sentence):
-            self.message.say(str(answer), "error")
-            return
-        self.history = answer
-        self.kymograph_plot.show_history(answer)
-        self._later()
+        else:
+            self.kymograph_plot.ask(line, source, source.index(self.viewer.dims), self.width.value())
 
     def _time_chosen(self, frame: int) -> None:
         """The line of the kymograph was dragged: move the time slider."""
@@ -493,6 +447,5 @@ class Profile(Dock):
     def closeEvent(self, event: object) -> None:
         """Nothing is left to do later."""
         self._timer.stop()
-        self._kymograph_timer.stop()
-        self.kymographs.cancel()
+        self.kymograph_plot.forget()
         super().closeEvent(event)

@@ -12,7 +12,7 @@ from napari_sem4d.errors import InputError
 from napari_sem4d.widgets.height_source import HeightSource
 from napari_sem4d.widgets.profile_curves import Curve
 from napari_sem4d.widgets.profile_kymograph import LineHistory
-from napari_sem4d.widgets.profile_model import Line
+from napari_sem4d.widgets.profile_model import Line, as_exact, two_digits
 from napari_sem4d.widgets.profile_reading import CursorFigures, StepFigures
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ def profile_figure(
         for number, part in enumerate(line.cursors, start=1):
             lower.axvline(part * read.length, color="0.4", lw=0.9, ls="--")
             lower.annotate(str(number), (part * read.length, 0.02), xycoords=("data", "axes fraction"), fontsize=8)
-        half = f" ± {read.half:.2g}" if np.isfinite(read.half) else ""
-        text = f"{line.name}: 1 to 2: {read.distance:.4g} {source.length_unit}, {read.height:.4g}{half} {unit}"
-        lower.set_title(text + (" (95 %)" if half else ""), fontsize=9)
+        text = f"{line.name}, 1 to 2: {read.distance:.4g} {source.length_unit}, "
+        lower.set_title(text + _with_half(read.height, read.half, unit), fontsize=9)
     lower.set_xlabel(f"distance ({source.length_unit})")
     lower.set_ylabel(f"{'relative height' if source.relative else 'height'} ({unit})")
     lower.margins(x=0.01)
@@ -110,7 +109,10 @@ def save_figure(figure: Figure, path: Path) -> None:
         raise InputError(
             f"A figure is saved as {', '.join(FORMATS)}, not as {path.suffix!r}: choose another name."
         )
-    figure.savefig(path, dpi=DPI)
+    import matplotlib
+
+    with matplotlib.rc_context({"svg.fonttype": "none"}):  # texts stay texts
+        figure.savefig(path, dpi=DPI)
 
 
 def _two_axes() -> tuple[Figure, Any]:
@@ -163,8 +165,13 @@ def _draw_step(axes: Axes, name: str, step: StepFigures, unit: str) -> None:
         axes.axvspan(part.start_nm, part.end_nm, color=colour, alpha=0.15, lw=0)
     for d in (1, -1):
         axes.plot(ends, step.fit.level(ends, d), "k--", lw=1)
-    half = f" ± {step.half:.2g} {unit} (95 %)" if np.isfinite(step.half) else f" {unit}"
-    axes.set_title(f"{name}: step height {step.fit.height_nm:.4g}{half}", fontsize=9)
+    axes.set_title(f"{name}: step height {_with_half(step.fit.height_nm, step.half, unit)}", fontsize=9)
+
+
+def _with_half(value: float, half: float, unit: str) -> str:
+    """A value with its 95 % limits where they are known, and the unit."""
+    text = as_exact(value, half)
+    return f"{text} ± {two_digits(half)} {unit} (95 %)" if np.isfinite(half) else f"{text} {unit}"
 
 
 def round_length(wanted: float) -> float:

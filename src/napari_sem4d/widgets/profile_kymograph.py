@@ -1,18 +1,17 @@
-"""The same line at all times, sampled in a thread."""
+"""The same line at all times."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
 from napari_sem4d.errors import Cancelled
 from napari_sem4d.metrology.profile import Kymograph, sample_kymograph
-from napari_sem4d.widgets.background import Sentence, run_in_thread
 from napari_sem4d.widgets.height_source import HeightSource
+from napari_sem4d.widgets.latest_job import Work
 from napari_sem4d.widgets.profile_curves import cell, text_table
 from napari_sem4d.widgets.profile_model import Line
 from napari_sem4d.widgets.workspace import sem4d_metadata
@@ -75,32 +74,24 @@ class _Frames:
         return self.source.read_height((frame, *self.index[1:]))
 
 
-class KymographJob(QObject):
-    """Makes the kymograph of a line in a thread; a new request ends the one before."""
+def kymograph_work(line: Line, source: HeightSource, index: tuple[int, ...], width_px: float) -> Work:
+    """Work for a :class:`LatestJob` that answers with the :class:`LineHistory` of a line.
 
-    done = Signal(object)
+    Parameters
+    ----------
+    line : Line
+        Where.
+    source : HeightSource
+        A map with several times.
+    index : tuple of int
+        The other sliders (the first entry, the time, does not count).
+    width_px : float
+        Width of the average, pixels.
+    """
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._cancel = threading.Event()
-        self._worker: Any = None
+    def work(cancel: threading.Event) -> Iterator[LineHistory]:
+        points, width = line.path(source, width_px)
+        found = sample_kymograph(_Frames(source, index, cancel), source.pixel, points, width)
+        yield LineHistory(line, source, found, *times_of(source))
 
-    def start(self, line: Line, source: HeightSource, index: tuple[int, ...], width_px: float) -> None:
-        """Ask for the kymograph of a line; ``done`` carries a :class:`LineHistory` or a Sentence."""
-        self._cancel.set()
-        cancel = self._cancel = threading.Event()
-
-        def work() -> LineHistory:
-            points, width = line.path(source, width_px)
-            found = sample_kymograph(_Frames(source, index, cancel), source.pixel, points, width)
-            return LineHistory(line, source, found, *times_of(source))
-
-        def finished(answer: Any) -> None:
-            if not cancel.is_set():
-                self.done.emit(Sentence(answer) if isinstance(answer, Sentence) else answer)
-
-        self._worker = run_in_thread(work, finished)
-
-    def cancel(self) -> None:
-        """Forget the request."""
-        self._cancel.set()
+    return work

@@ -132,3 +132,16 @@ def short_number(value: float) -> str:
     if not np.isfinite(value):
         return "-"
     return f"{value:.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def two_digits(value: float) -> str:
+    """An uncertainty with two significant digits."""
+    return f"{value:.2g}" if np.isfinite(value) and abs(value) < 100 else short_number(value)
+
+
+def as_exact(value: float, half: float) -> str:
+    """A value with as many decimals as its uncertainty has with two digits; four digits without one."""
+    if not (np.isfinite(value) and np.isfinite(half) and half > 0):
+        return short_number(value)
+    decimals = int(np.clip(1 - np.floor(np.log10(half)), 0, 6))
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # no "-0.0"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sem4d.errors import DomainError
-from napari_sem4d.widgets.profile_model import Line, Sampled, colour_of, short_number
+from napari_sem4d.widgets.profile_model import Line, Sampled, as_exact, colour_of, short_number, two_digits
 from napari_sem4d.widgets.profile_reading import StepFigures, cursor_figures, step_figures
 from napari_sem4d.widgets.workspace import sem4d_metadata
 
@@ -107,19 +107,6 @@ def _step_row(line: Line, source: HeightSource, step: StepFigures | str) -> tupl
     texts += [two_digits(step.half)] if has_half(source) else []
     texts += [short_number(step.fit.noise_nm), short_number(step.width.crossing_nm) if step.width else "-"]
     return line, texts, step.origin
-
-
-def two_digits(value: float) -> str:
-    """An uncertainty with two significant digits."""
-    return f"{value:.2g}" if np.isfinite(value) and abs(value) < 100 else short_number(value)
-
-
-def as_exact(value: float, half: float) -> str:
-    """A value with as many decimals as its uncertainty has with two digits; four digits without one."""
-    if not (np.isfinite(value) and np.isfinite(half) and half > 0):
-        return short_number(value)
-    decimals = int(np.clip(1 - np.floor(np.log10(half)), 0, 6))
-    return f"{value:.{decimals}f}"
 
 
 def new_line(book: LineBook, points: Any, kind: str) -> Line:

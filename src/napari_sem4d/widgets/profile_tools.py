@@ -1,4 +1,4 @@
-"""The rows above the plot of the Profile dock: map and width, drawing tools, modes."""
+"""The rows above the plot of the Profile dock: width, drawing tools, modes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QTabBar,
@@ -39,29 +38,14 @@ STEP_NAMES = ("automatic", "single edge", "groove or ridge (ISO 5436-1)")
 VALUE_UNITS = ("unit?", "nm", "µm", "Å", "m")
 
 
-class SourceRow(QWidget):
-    """The map that is measured, the unit of its heights where it came without, and the width of the average."""
+class WidthBox(QSpinBox):
+    """The width of the average."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.box = QComboBox()
-        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.setMinimumContentsLength(8)
-        self.box.setToolTip("The layer whose heights are measured")
-        self.unit = QComboBox()
-        self.unit.addItems(VALUE_UNITS)
-        self.unit.setToolTip("Unit of the heights of this layer, which does not say it itself")
-        self.unit.hide()
-        self.width_box = QSpinBox()
-        self.width_box.setRange(1, 999)
-        self.width_box.setSuffix(" px")
-        self.width_box.setToolTip("Width across lines and polylines over which heights are averaged, pixels")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.box, 1)
-        row.addWidget(self.unit)
-        row.addWidget(QLabel("width"))
-        row.addWidget(self.width_box)
+        self.setRange(1, 999)
+        self.setSuffix(" px")
+        self.setToolTip("Width across lines and polylines over which heights are averaged, pixels")
 
 
 class ToolRow(QWidget):
