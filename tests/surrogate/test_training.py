@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from napari_sem4d.errors import InputError, StoreError
-from napari_sem4d.surrogate.baseline import baseline, blur
+from napari_sem4d.physics.probe import blur
+from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import make_dataset
 from napari_sem4d.surrogate.training import Training, TrainingSettings
 from napari_sem4d.surrogate.training_data import load_training_data

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from napari_sem4d import __version__
-from napari_sem4d.cli import exporting, measure, profiles
+from napari_sem4d.cli import exporting, learning, measure, profiles
 from napari_sem4d.cli import simulate as simulating
 from napari_sem4d.cli import verify as verifying
 from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
@@ -167,6 +167,8 @@ for _command in (measure.roughness, profiles.profile, measure.spectrum, measure.
 
 app.command(epilog=EXIT_CODES)(simulating.simulate)
 app.command(epilog=EXIT_CODES)(verifying.verify)
+app.command(epilog=EXIT_CODES)(learning.dataset)
+app.command(epilog=EXIT_CODES)(learning.train)
 
 
 @app.command(epilog=EXIT_CODES)

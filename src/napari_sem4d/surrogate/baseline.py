@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 
 from napari_sem4d.frames import slopes
 from napari_sem4d.physics.bounce import BounceTerm
 from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import material
+from napari_sem4d.physics.probe import blur
 from napari_sem4d.physics.response import ResponseTable
 from napari_sem4d.surrogate.directions import bin_segments, projection
 
 _POLAR, _AZIMUTH = 4, 16
-_FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
 class Baseline:
@@ -62,44 +61,10 @@ class Baseline:
             signals = self._table.evaluate(*slopes(height, pitch))[0] * visible + bounced
             shape = (self._thresholds, _POLAR * _AZIMUTH, *height.shape)
             coefficients = torch.einsum("cb,tbyx->tcyx", self._project, signals.reshape(shape))
-            return blur(coefficients, probe / pitch / _FWHM_PER_SIGMA)
+            return blur(coefficients, probe / pitch)
 
 
 @lru_cache(maxsize=64)
 def baseline(material_name: str, energy_kev: float, order: int, thresholds: tuple[float, ...]) -> Baseline:
     """Build the baseline of a material and energy once."""
     return Baseline(material_name, energy_kev, order, thresholds)
-
-
-def blur(field: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Gaussian blur of the last two axes, mirrored at the border; its adjoint is itself inside.
-
-    Parameters
-    ----------
-    field : torch.Tensor, shape (..., Y, X)
-    sigma : float
-        Standard deviation, pixels; 0 leaves the field alone.
-    """
-    if sigma <= 0.0:
-        return field
-    for axis in (-1, -2):
-        n = field.shape[axis]
-        field = torch.movedim(torch.movedim(field, axis, -1) @ _blur_matrix(n, sigma).to(field).T, -1, axis)
-    return field
-
-
-@lru_cache(maxsize=8)
-def _blur_matrix(n: int, sigma: float) -> torch.Tensor:
-    """Symmetric matrix of a Gaussian blur whose weights beyond the border fold back."""
-    reach = max(1, int(np.ceil(4.0 * sigma)))
-    at = np.arange(-reach, reach + 1)
-    # The mean of the Gaussian over a pixel, so that narrow probes keep their width.
-    edges = torch.special.ndtr(torch.as_tensor(np.append(at - 0.5, reach + 0.5) / sigma)).numpy()
-    kernel = np.diff(edges)
-    kernel /= kernel.sum()
-    matrix = np.zeros((n, n))
-    for offset, weight in zip(at, kernel, strict=True):
-        there = np.arange(n) + offset
-        there = np.where(there < 0, -1 - there, np.where(there >= n, 2 * n - 1 - there, there))
-        matrix[np.arange(n), np.clip(there, 0, n - 1)] += weight
-    return torch.as_tensor(matrix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class Correction:
         dtype: torch.dtype,
         device: torch.device | str,
     ) -> None:
-        self._network = weights.network.to(device=device, dtype=dtype)
+        self._network = copy.deepcopy(weights.network).to(device=device, dtype=dtype)
         self._rho50 = table.rho50_nm
         self._pixel = pixel_nm / table.rho50_nm
         self._dtype, self._device = dtype, device
@@ -88,6 +89,10 @@ class Correction:
     def resolved(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) without detail finer than electrons resolve (see :meth:`Grids.resolved`)."""
         return self._over(signals).resolved(signals) if self.active else signals
+
+    def resolved_adjoint(self, signals: torch.Tensor) -> torch.Tensor:
+        """Adjoint of :meth:`resolved`."""
+        return self._over(signals).resolved_adjoint(signals) if self.active else signals
 
     def __call__(self, height: torch.Tensor) -> torch.Tensor:
         """Evaluate; differentiable in both modes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,30 +88,29 @@ class Grids:
             return signals
         return self._smooth[0] @ signals @ self._smooth[1].T
 
+    def resolved_adjoint(self, signals: torch.Tensor) -> torch.Tensor:
+        """Adjoint of :meth:`resolved`."""
+        if self._smooth is None:
+            return signals
+        return self._smooth[0].T @ signals @ self._smooth[1]
+
 
 def _axis(n: int, ratio: float, margin: int, multiple: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrices along one axis; ``ratio`` is the data's pixel over the working pitch."""
-    inside = max(1, round(n * ratio))
-    total = -(-(inside + 2 * margin) // multiple) * multiple
-    first = (total - inside) // 2
-    # Both grids are centred on the same place; positions count in pixels of the data.
-    working = 0.5 * (n - 1) + (np.arange(total) - first - 0.5 * (inside - 1)) / ratio
+    total = -(-(math.ceil(n * ratio) + 2 * margin) // multiple) * multiple
     if ratio == 1.0:
-        heights = _interpolate(working, n, planar=True)
+        first = (total - n) // 2
+        heights = _interpolate(np.arange(total) - float(first), n, planar=True)
         back = np.zeros((n, total))
         back[np.arange(n), first + np.arange(n)] = 1.0
         return heights, back, np.eye(n)
-    core = slice(first, first + inside)
+    # Both grids are centred on the same place; positions count in pixels of the other one.
+    working = 0.5 * (n - 1) + (np.arange(total) - 0.5 * (total - 1)) / ratio
+    data = 0.5 * (total - 1) + (np.arange(n) - 0.5 * (n - 1)) * ratio
     if ratio > 1.0:  # the working grid is finer: interpolate heights, average signals
-        heights = _interpolate(working, n, planar=True)
-        back = np.zeros((n, total))
-        back[:, core] = _average((np.arange(n) - working[core][0]) * ratio, ratio, inside)
-        return heights, back, np.eye(n)
-    heights = _average(working, 1.0 / ratio, n, planar=True)
-    up = _interpolate((np.arange(n) - working[core][0]) * ratio, inside, cubic=True)
-    back = np.zeros((n, total))
-    back[:, core] = up
-    return heights, back, up @ _average(working[core], 1.0 / ratio, n)
+        return _interpolate(working, n, planar=True), _average(data, ratio, total), np.eye(n)
+    back = _interpolate(data, total, cubic=True)
+    return _average(working, 1.0 / ratio, n, planar=True), back, back @ _average(working, 1.0 / ratio, n)
 
 
 def _average(centres: np.ndarray, width: float, n: int, *, planar: bool = False) -> np.ndarray:

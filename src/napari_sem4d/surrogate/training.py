@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
+import yaml
+from pydantic import Field, ValidationError
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from napari_sem4d.acquisition.instrument import StrictModel
-from napari_sem4d.errors import Cancelled, DomainError, StoreError
+from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
 from napari_sem4d.surrogate.training_data import TrainingData
 from napari_sem4d.surrogate.vift import Architecture, ViFT
@@ -37,6 +38,22 @@ class TrainingSettings(StrictModel):
     patience: int = Field(12, ge=1, description="Checks without a better one before training stops")
     half_precision: bool = Field(True, description="Whether products are done in bfloat16")
     seed: int = Field(1, description="Seed of the first weights and of the order of patches")
+
+
+def load_training_settings(path: Path | None) -> TrainingSettings:
+    """Read training settings from a YAML file; the usual ones without a file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or does not hold training settings.
+    """
+    if path is None:
+        return TrainingSettings()
+    try:
+        return TrainingSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise InputError(f"{path} does not hold training settings ({error}); see sem4d train --help") from error
 
 
 class Training:

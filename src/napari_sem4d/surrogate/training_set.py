@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from napari_sem4d.acquisition.instrument import StrictModel
+from napari_sem4d.errors import InputError
 from napari_sem4d.physics.scenes import make_scene, random_parameters
 
 _TALLEST_SLOPE = float(np.tan(np.radians(75.0)))
@@ -68,10 +70,25 @@ class Case:
     seed: int
 
 
-def load_training_set(name: str = "training_set") -> TrainingSet:
-    """Read a training set that is shipped with the package."""
-    text = (resources.files("napari_sem4d.surrogate") / f"{name}.yaml").read_text(encoding="utf-8")
-    return TrainingSet.model_validate(yaml.safe_load(text))
+def load_training_set(name: str | Path = "training_set") -> TrainingSet:
+    """Read a training set: a YAML file, or by name one that is shipped (``training_set``, ``validation_set``).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or does not describe a training set.
+    """
+    path = Path(name)
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            text = path.read_text(encoding="utf-8")
+        else:
+            text = (resources.files("napari_sem4d.surrogate") / f"{name}.yaml").read_text(encoding="utf-8")
+        return TrainingSet.model_validate(yaml.safe_load(text))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise InputError(
+            f"'{name}' does not describe a training set ({error}); give a YAML file or training_set"
+        ) from error
 
 
 def draw_case(settings: TrainingSet, number: int) -> Case:

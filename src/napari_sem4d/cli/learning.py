@@ -1,0 +1,78 @@
+"""`sem4d dataset` and `sem4d train`: what ViFT learns from, and how it learns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_sem4d.cli.console import CANCELLED, INPUT_AT_FAULT, Json, answer, note, told
+
+
+@told
+def dataset(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to fill; finished chunks in it are kept.")],
+    patches: Annotated[int, typer.Option(min=1, help="Patches wanted in all.")] = 2000,
+    settings: Annotated[
+        str,
+        typer.Option(metavar="S.yaml|NAME", help="Training set: training_set, validation_set, or a file."),
+    ] = "training_set",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; all cores without it.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    json: Json = False,
+) -> None:
+    """Simulate a training set by Monte Carlo; Ctrl-C keeps what is done, the same call goes on."""
+    from napari_sem4d.cli.running import follow
+    from napari_sem4d.surrogate.steps import dataset_steps
+    from napari_sem4d.surrogate.training_set import load_training_set
+
+    chosen = load_training_set(settings)
+    _report(
+        follow(lambda cancel: dataset_steps(out, chosen, patches, threads=threads, cancel=cancel), quiet), json
+    )
+
+
+@told
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATASET", help="Training set, from sem4d dataset.")],
+    held_out: Annotated[
+        Path, typer.Option(metavar="DATASET", help="Set of other families, materials and energies to stop by.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of checkpoints and of the best weights.")],
+    settings: Annotated[Path | None, typer.Option(metavar="S.yaml", help="Training settings.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="W.safetensors", help="Weights to start from (fine-tuning).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Of torch: cpu, cuda.")] = "cpu",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    json: Json = False,
+) -> None:
+    """Train ViFT, or go on with a training that was stopped."""
+    from napari_sem4d.cli.running import follow
+    from napari_sem4d.surrogate.steps import train_steps
+
+    _report(
+        follow(
+            lambda cancel: train_steps(data, held_out, out, settings, start=start, device=device, cancel=cancel),
+            quiet,
+        ),
+        json,
+    )
+
+
+def _report(result: dict[str, Any], json: bool) -> None:
+    shown = {key: result[key] for key in ("path", "cancelled", "error", "seconds")}
+    if result["error"] is None or json:
+        answer(shown, json, _text)
+    if result["error"]:
+        note(f"sem4d: {result['error']}")
+        raise typer.Exit(INPUT_AT_FAULT)
+    if result["cancelled"]:
+        raise typer.Exit(CANCELLED)
+
+
+def _text(data: dict[str, Any]) -> str:
+    if data["cancelled"]:
+        return f"{data['path'] or 'The run'}: cancelled; the same call goes on from there."
+    return f"{data['path']}: done in {data['seconds']:.1f} s."
