@@ -144,6 +144,8 @@ def _solve(signals: Signals, draws: np.ndarray) -> tuple[np.ndarray, np.ndarray 
     """Gains, shape (B, G), and height scale, shape (B,), for weights of the pixels of shape (B, n)."""
     groups = max(signals.gain_group) + 1
     change = (signals.simulated - signals.of_scaled) / (1.0 - signals.scaled_by)
+    # By area: debris is often steep, and the sample holds more of steep pixels than their share.
+    draws = draws * signals.weight
     matrix = np.zeros((len(draws), groups + 1, groups + 1))
     right = np.zeros((len(draws), groups + 1))
     for k, g in enumerate(signals.gain_group):
