@@ -53,7 +53,7 @@ def test_shift_drag_on_the_surface_draws_a_line_that_lies_on_it(make_napari_view
     assert line.kind == "line"
     assert profile.length_nm > 30
     # the piece on the surface begins where the heights say
-    start = dock.draped.layer.data[0, 0]
+    start = dock.shown.draped.layer.data[0, 0]
     row, col = start[1] / 5, start[2] / 5
     lift = 0.01 * (view.surface.z_range[1] - view.surface.z_range[0])
     assert start[0] == pytest.approx(2 * col + row + lift, abs=0.5)

@@ -170,7 +170,7 @@ def test_the_line_that_moved_last_has_the_cursors(dock, qtbot):
 def test_a_dock_that_is_opened_again_finds_the_lines_that_are_there(dock, qtbot, viewer_model):
     draw(dock, qtbot, [(50, 0), (50, 250)])
     dock.rename("line 1", "scratch")
-    dock.lines.close()
+    dock.shown.close()
     again = Profile(viewer_model)
     qtbot.addWidget(again)
     qtbot.wait(20)

@@ -59,6 +59,7 @@ class DrapedLines:
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self.layer: Vectors | None = None
+        self._closed = False
         viewer.layers.events.removed.connect(self._on_removed)
 
     def show(self, profiles: list[tuple[Line, Profile]], result: ResultView | None, unit: str) -> None:
@@ -104,5 +105,7 @@ class DrapedLines:
             self.layer = None
 
     def close(self) -> None:
-        """Let go of the viewer."""
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        """Let go of the viewer. May be called again."""
+        if not self._closed:
+            self._closed = True
+            self.viewer.layers.events.removed.disconnect(self._on_removed)

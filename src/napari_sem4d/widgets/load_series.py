@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QBrush, QColor, QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -26,20 +26,21 @@ from qtpy.QtWidgets import (
 from napari_sem4d.errors import Sem4dError
 from napari_sem4d.widgets import series_model
 from napari_sem4d.widgets.background import Sentence, run_in_thread
+from napari_sem4d.widgets.dock import Dock
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.polar_sketch import PolarSketch
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.series_layer import series_axes, series_layer_data
 from napari_sem4d.widgets.thumbnails import FramesTable
-from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata, unwrap, workspace_of
+from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata
 
 FILTER = "SEM images (*.tif *.tiff *.TIF *.TIFF);;Description (acquisition.yaml);;All files (*)"
 MISSING_STYLE = "border: 2px solid #d9a13b;"
 AS_IN_FILES = "as the files say"
 
 
-class LoadSeries(QWidget):
+class LoadSeries(Dock):
     """Open a series by dialog or by drag and drop, and complete its metadata.
 
     Parameters
@@ -49,19 +50,13 @@ class LoadSeries(QWidget):
     """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.viewer = unwrap(napari_viewer)
-        self.space = workspace_of(napari_viewer)
+        super().__init__(napari_viewer, parent)
         self._worker: Any = None
         self._preset: str | None = None
         self.setAcceptDrops(True)
         self._build()
         connect_while_alive(self, self.space.series_changed, self.show_series)
         self.show_series(self.space.series)
-
-    def sizeHint(self) -> QSize:
-        """Narrow enough to leave room for the picture."""
-        return QSize(340, 440)
 
     # --- building -------------------------------------------------------------------------------
 
@@ -75,7 +70,6 @@ class LoadSeries(QWidget):
         buttons.addWidget(self.folder_button)
         self.source = QLabel("or drop images or a folder here")
         self.source.setWordWrap(True)
-        self.message = Message()
         self.warnings = Message()
 
         self.pixel = self._number("pixel_nm", "nm")

@@ -11,13 +11,11 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWi
 from napari_sem4d.errors import InputError, Sem4dError
 from napari_sem4d.widgets import profile_rows as rows
 from napari_sem4d.widgets.dock import Dock
-from napari_sem4d.widgets.draped_lines import DrapedLines
-from napari_sem4d.widgets.draw_3d import DrawIn3D
 from napari_sem4d.widgets.height_chooser import HeightChooser
 from napari_sem4d.widgets.height_source import HeightSource
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.line_book import LineBook
-from napari_sem4d.widgets.lines_layer import LinesLayer
+from napari_sem4d.widgets.lines_in_viewer import LinesInViewer
 from napari_sem4d.widgets.plot_kymograph import KymographPlot
 from napari_sem4d.widgets.profile_compare import CompareButton
 from napari_sem4d.widgets.profile_curves import Curve
@@ -30,14 +28,9 @@ from napari_sem4d.widgets.profile_sampler import Sampler
 from napari_sem4d.widgets.profile_session import ProfileSession
 from napari_sem4d.widgets.profile_table import ProfileTable
 from napari_sem4d.widgets.profile_tools import ModeRow, ToolRow, WidthBox
-from napari_sem4d.widgets.result_view import ResultView
 
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series or open a height map."
-HINT_2D = "Choose a tool, then drag across the height image."
-HINT_3D = "Hold Shift and drag across the surface."
 RELATIVE = "Relative height: no reference has fixed the scale, so there are no uncertainties and no angles."
-LINE_WIDTH = 1 / 250
-"""Width of a line on the screen, as a part of the longer side of the map."""
 
 
 class Profile(Dock):
@@ -54,11 +47,8 @@ class Profile(Dock):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self.book = LineBook()
-        self.lines = LinesLayer(self.viewer, self.book)
-        self.draped = DrapedLines(self.viewer)
-        self.draw_3d = DrawIn3D(
-            self.viewer, self.book, self._target_3d, lambda: self.tools.kind or self.tools.last
-        )
+        self.shown = LinesInViewer(self.viewer, self.book, lambda: self.tools.last)
+        self.lines = self.shown.flat
         self.sampler = Sampler(self._later)
         self._layer: Any = None
         self.chosen: str | None = None
@@ -102,7 +92,7 @@ class Profile(Dock):
 
     def _connect(self) -> None:
         self.chooser.changed.connect(self._source_changed)
-        self.width.valueChanged.connect(self._width_changed)
+        self.width.valueChanged.connect(self._frames_changed)
         self.tools.tool_changed.connect(self._tool_changed)
         for name, slot in (("undo", self.undo), ("redo", self.redo), ("remove", self.remove)):
             self.tools.actions_[name].clicked.connect(slot)
@@ -129,7 +119,7 @@ class Profile(Dock):
         for signal in (dims.current_step, dims.ndisplay):
             connect_while_alive(self, signal, self._later)
         connect_while_alive(self, self.space.frames_changed, self._frames_changed)
-        for part in (self.lines, self.draped, self.draw_3d, self.sampler):
+        for part in (self.shown, self.sampler):
             self.destroyed.connect(part.close)
 
     # --- where the heights come from --------------------------------------------------------------------
@@ -147,10 +137,10 @@ class Profile(Dock):
     def _source_changed(self) -> None:
         """Another map, or another unit of the same one."""
         source = self.source
+        self.shown.set_source(source)
         self.compare.forget(list(self.viewer.layers))
         if source is not None:
             self.plot.set_units(source.length_unit, rows.quantity(source))
-            self.lines.set_edge(source.length_unit, self._edge_width())
         if source is None or source.layer is not self._layer:
             self.compare.pinned = []
         self._layer = source.layer if source is not None else None
@@ -158,52 +148,22 @@ class Profile(Dock):
         self._set_columns()
         self._later()
 
-    def _width_changed(self) -> None:
-        self.kymograph_plot.forget()
-        self._later()
-
-    def _edge_width(self) -> float:
-        assert self.source is not None
-        shape = self.source.layer.data.shape[-2:]
-        return max(n * edge for n, edge in zip(shape, self.source.pixel, strict=True)) * LINE_WIDTH
-
     def _set_columns(self) -> None:
         if self.source is not None:
             self.table.set_columns(rows.columns(self.modes.mode, self.source))
-
-    def _result(self) -> ResultView | None:
-        """The result whose heights are measured, where it is the one that is looked at."""
-        shown = [r for r in self.space.results if self.source and r.height is self.source.layer and r.shown]
-        return shown[0] if shown else None
-
-    def _target_3d(self) -> tuple[ResultView, HeightSource] | None:
-        result = self._result()
-        return None if result is None or self.source is None else (result, self.source)
 
     # --- drawing and changing ---------------------------------------------------------------------------
 
     def hint(self) -> str:
         """How a line is drawn in the present view."""
-        return HINT_3D if self.viewer.dims.ndisplay == 3 and self._result() is not None else HINT_2D
+        return self.shown.hint()
 
     def _tool_changed(self, kind: str) -> None:
-        if not kind:
-            if self.lines.layer is not None and self.viewer.dims.ndisplay == 2:
-                self.lines.layer.mode = "select"
-            return
-        if self.source is None:
+        if kind and self.source is None:
             self.tools.choose("")
             self.message.say(NO_HEIGHT, "ask")
             return
-        if self.viewer.dims.ndisplay == 3:
-            if self._result() is not None:
-                self._tell(HINT_3D)
-                return
-            self.viewer.dims.ndisplay = 2
-        layer = self.lines.ensure()
-        layer.visible = True
-        self.viewer.layers.selection.active = layer
-        layer.mode = {"line": "add_line", "path": "add_polyline", "rectangle": "add_rectangle"}[kind]
+        self._tell(self.shown.take_tool(kind))
 
     def add_line(self, points: Any, kind: str = "line") -> str:
         """Add a line from code and choose it.
@@ -376,23 +336,9 @@ class Profile(Dock):
             self.modes.kind.setCurrentIndex(self.modes.kind.findData(chosen.step.kind))
         if self.source is not None:
             self.table.show_rows(rows.table_rows(mode, self.source, self.profiles, self._steps), self.chosen)
-            self.draped.show(self._draped(), self._result(), self.source.length_unit)
-        for name, on in (
-            ("undo", self.book.can_undo),
-            ("redo", self.book.can_redo),
-            ("remove", chosen is not None),
-        ):
-            self.tools.actions_[name].setEnabled(on)
+            self.shown.show(self.profiles)
+        self.tools.enable(self.book.can_undo, self.book.can_redo, chosen is not None)
         self._show_kymograph()
-
-    def _draped(self) -> Sampled:
-        """What lies on the surface in 3D: the profiles, and the outlines of rectangles."""
-        outlines: Sampled = []
-        if self.viewer.dims.ndisplay == 3 and self.source is not None:
-            height = self.source.height(self.source.index(self.viewer.dims))
-            rectangles = [line for line, _ in self.profiles if line.kind == "rectangle"]
-            outlines = [(line, line.outline(self.source, height)) for line in rectangles]
-        return [*self.profiles, *outlines]
 
     def cursors_of_chosen(self) -> tuple[Line, CursorFigures] | None:
         """The chosen line and what its cursors read."""

@@ -88,6 +88,11 @@ class ToolRow(QWidget):
         self.last = kind or self.last
         self.tool_changed.emit(kind)
 
+    def enable(self, undo: bool, redo: bool, remove: bool) -> None:
+        """Say which actions there is something for."""
+        for button, on in zip(self.actions_.values(), (undo, redo, remove), strict=True):
+            button.setEnabled(on)
+
     @property
     def kind(self) -> str:
         """The tool that is on; empty for none."""

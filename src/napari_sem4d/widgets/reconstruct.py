@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -27,19 +27,18 @@ from napari_sem4d.records import Failed, Finished, Progress
 from napari_sem4d.widgets import run_model
 from napari_sem4d.widgets.background import run_in_thread
 from napari_sem4d.widgets.calibrate_box import CalibrateBox
+from napari_sem4d.widgets.dock import Dock
 from napari_sem4d.widgets.forms import settings_form
 from napari_sem4d.widgets.lifetime import connect_while_alive
-from napari_sem4d.widgets.messages import Message
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
 from napari_sem4d.widgets.runner import BUSY, Runner
 from napari_sem4d.widgets.series_model import missing_sentence
 from napari_sem4d.widgets.view_controls import ViewControls
-from napari_sem4d.widgets.workspace import unwrap, workspace_of
 
 NO_SERIES = "Open a series first, in the Load series dock or by dropping its folder onto the viewer."
 
 
-class Reconstruct(QWidget):
+class Reconstruct(Dock):
     """Turn the series that is loaded into height maps.
 
     Parameters
@@ -49,9 +48,7 @@ class Reconstruct(QWidget):
     """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.viewer = unwrap(napari_viewer)
-        self.space = workspace_of(napari_viewer)
+        super().__init__(napari_viewer, parent)
         self.runner = Runner(self.viewer, self)
         self._out: Path | None = None
         self._build()
@@ -63,14 +60,9 @@ class Reconstruct(QWidget):
         self.show_series(self.space.series)
         self._show_device()
 
-    def sizeHint(self) -> QSize:
-        """Narrow enough to leave room for the picture."""
-        return QSize(340, 440)
-
     # --- building ----------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.message = Message()
         self.calibration = CalibrateBox(self.viewer, self.space, self.settings)
         self.calibration.told.connect(self._say)
         self.settings_box = self._settings_box()
