@@ -26,6 +26,22 @@ def test_a_rectangle_needs_two_sides():
     assert shape_points("rectangle", np.array([(0.0, 0.0), (4.0, 5.0)]), 1.0).shape == (4, 2)
 
 
+def test_lines_that_were_draped_leave_no_z_slider_in_2d(viewer_model, qtbot):
+    view = show_result(viewer_model, from_dataset(ramp_dataset()))
+    dock = Profile(viewer_model)
+    qtbot.addWidget(dock)
+    dock.add_line([(50, 0), (50, 250)])
+    view.show_3d()
+    qtbot.wait(30)
+    assert dock.shown.draped.layer.visible
+    assert viewer_model.dims.range[-3].stop > 50
+    viewer_model.dims.ndisplay = 2
+    qtbot.wait(30)
+    assert viewer_model.dims.range[-3][:2] == (0, 0)
+    assert not dock.shown.draped.layer.visible
+    dock.close()
+
+
 @pytest.mark.gl
 def test_shift_drag_on_the_surface_draws_a_line_that_lies_on_it(make_napari_viewer_proxy, qtbot):
     viewer = make_napari_viewer_proxy(show=True)

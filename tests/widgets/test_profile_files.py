@@ -154,7 +154,7 @@ def test_a_figure_as_svg_holds_units_scale_names_and_the_step(dock, qtbot, tmp_p
     choose_file(monkeypatch, tmp_path / "figure.svg")
     dock.files.figure_button.click()
     text = (tmp_path / "figure.svg").read_text(encoding="utf-8")
-    for words in ("height (nm)", "distance (nm)", "50 nm", "line 1: step height 100.0", "bands: 95 %"):
+    for words in ("height (nm)", "distance (nm)", "100 nm", "line 1: step height 100.0", "bands: 95 %"):
         assert words in text, words
 
 

@@ -208,3 +208,17 @@ def test_the_layer_array_indexes_like_a_numpy_array():
         np.testing.assert_array_equal(array[key], full[key])
     np.testing.assert_array_equal(array[..., 2], full[..., 2])
     np.testing.assert_array_equal(np.asarray(array), full)
+
+
+def test_no_z_slider_is_left_in_2d_by_the_surface_that_is_shown_nor_by_a_hidden_one(viewer_model, qtbot):
+    show_result(viewer_model, from_dataset(result_dataset()))
+    view = show_result(viewer_model, from_dataset(result_dataset()))
+    for _ in range(2):
+        view.show_3d()
+        viewer_model.dims.set_current_step(0, 1)
+        qtbot.wait(20)
+        assert viewer_model.layers.extent.world[1, -3] > 0  # napari remembers it from here
+        viewer_model.dims.ndisplay = 2
+        qtbot.wait(20)
+        assert viewer_model.layers.extent.world[:, -3].tolist() == [0, 0]
+        assert viewer_model.dims.range[-3][:2] == (0, 0)

@@ -66,11 +66,11 @@ class DrapedLines:
         """Lay the lines over the surface of ``result``; nothing is shown in 2D or without a surface."""
         wanted = self.viewer.dims.ndisplay == 3 and result is not None and result.shown and bool(profiles)
         if not wanted or result is None:
-            if self.layer is not None:
-                self.layer.visible = False
+            if self.layer is not None and self.layer.visible:
                 flat = np.array(self.layer.data)
                 flat[..., 0] = 0.0  # heights would make a false z slider in the 2D view
-                self.layer.data = flat
+                self.layer.data = flat  # before it is hidden: napari does not ask a hidden layer for its extent
+                self.layer.visible = False
             return
         low, high = result.surface.z_range
         vectors, colours = draped_vectors(profiles, LIFT * (high - low))

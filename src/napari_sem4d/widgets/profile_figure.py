@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sem4d.errors import InputError
+from napari_sem4d.io.figure import nice_length
 from napari_sem4d.widgets.height_source import HeightSource
 from napari_sem4d.widgets.profile_curves import Curve
 from napari_sem4d.widgets.profile_kymograph import LineHistory
@@ -146,10 +147,11 @@ def _draw_map(
         )  # fmt: skip
     axes.set_xlim(extent[:2])
     axes.set_ylim(extent[2:])
-    bar = round_length(0.25 * columns * px)
+    bar, text = nice_length(columns * px)
+    text = text if source.length_unit == "nm" else f"{bar:g} {source.length_unit}"
     axes.plot([right - 1.15 * bar, right - 0.15 * bar], [bottom - 0.07 * rows * py] * 2, "w-", lw=4)
     axes.annotate(
-        f"{bar:g} {source.length_unit}", (right - 0.65 * bar, bottom - 0.09 * rows * py), color="w",
+        text, (right - 0.65 * bar, bottom - 0.09 * rows * py), color="w",
         ha="center", va="bottom", fontsize=9,
     )  # fmt: skip
     axes.set_xticks([])
@@ -172,9 +174,3 @@ def _with_half(value: float, half: float, unit: str) -> str:
     """A value with its 95 % limits where they are known, and the unit."""
     text = as_exact(value, half)
     return f"{text} ± {two_digits(half)} {unit} (95 %)" if np.isfinite(half) else f"{text} {unit}"
-
-
-def round_length(wanted: float) -> float:
-    """A length of 1, 2 or 5 times a power of ten, at most ``wanted``."""
-    power = 10.0 ** np.floor(np.log10(wanted))
-    return float(max(n for n in (1, 2, 5) if n * power <= wanted * (1 + 1e-9)) * power)

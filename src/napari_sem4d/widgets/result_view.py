@@ -117,10 +117,7 @@ class ResultView:
             self.surface.set_flat(not in_3d)
             self.viewer.layers.selection.active = self.height
         else:
-            self.surface.flat = not in_3d
-            self.surface.layer.data = self.surface.grid.vertices(
-                self.data.height.frame(self.surface.frame), self._range[1], not in_3d
-            )
+            self.surface.lay_hidden(not in_3d)
         self.show_text()
 
     def set_exaggeration(self, factor: float) -> None:

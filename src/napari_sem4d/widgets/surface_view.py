@@ -113,11 +113,18 @@ class SurfaceView:
         """Lay it flat at z = 0 and hide it (2D view), or raise and show it (3D view)."""
         self.flat = flat
         if flat:
-            self.layer.visible = False
+            # Before it is hidden: napari does not ask a hidden layer for its extent, and a false z slider stays.
             self.layer.data = self._mesh()
+            self.layer.visible = False
         else:
             self.layer.visible = True
             self.refresh()
+
+    def lay_hidden(self, flat: bool) -> None:
+        """The same for a surface that stays hidden."""
+        self.flat = flat
+        self.layer.data = self._mesh()
+        self.layer.scale = self.layer.scale  # napari asks a hidden layer for its extent only after this
 
     def set_drape(self, drape: Drape) -> None:
         """Choose what the texture carries."""
