@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.draw import polygon2mask
 
 from napari_sem4d.errors import DomainError, InputError
 from napari_sem4d.metrology.filters import l_filter, s_filter
@@ -109,11 +108,40 @@ class Surface:
 
 
 def polygon_region(shape: tuple[int, int], points_rc: np.ndarray) -> np.ndarray:
-    """Mask (Y, X) of the pixels whose centres lie inside a polygon of (row, column) points in pixels."""
+    """Mask (Y, X) of the pixels whose centres lie inside a polygon or on its rim.
+
+    Parameters
+    ----------
+    shape : (Y, X)
+        Of the map.
+    points_rc : ndarray, shape (P, 2)
+        Corners (row, column) in pixels; where the polygon crosses itself, what is enclosed twice is outside.
+    """
     points = np.asarray(points_rc, dtype=float)
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3:
         raise InputError(f"A region needs three or more points (row, column), not shape {points.shape}.")
-    return polygon2mask(shape, points)
+    if not np.isfinite(points).all():
+        raise InputError("A corner of the region is not a finite number: draw it again.")
+    inside = np.zeros(shape, dtype=bool)
+    # A rule for crossings must count each rim once; the four together count all of it as inside.
+    for rim in ((True, True), (True, False), (False, True), (False, False)):
+        inside |= _even_odd(shape, points, *rim)
+    return inside
+
+
+def _even_odd(shape: tuple[int, int], points: np.ndarray, with_top: bool, with_left: bool) -> np.ndarray:
+    """Pixels with an odd number of edges to their left, one rim of the two in each direction counted as inside."""
+    odd = np.zeros(shape, dtype=bool)
+    columns = np.arange(shape[1])
+    for (r0, c0), (r1, c1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        low, high = min(r0, r1), max(r0, r1)
+        first, end = (np.ceil(low), np.ceil(high)) if with_top else (np.floor(low) + 1, np.floor(high) + 1)
+        rows = np.arange(max(first, 0), min(end, shape[0]), dtype=int)
+        if rows.size == 0:
+            continue
+        crossing = (c0 + (rows - r0) * ((c1 - c0) / (r1 - r0)))[:, None]
+        odd[rows[0] : rows[-1] + 1] ^= columns >= crossing if with_left else columns > crossing
+    return odd
 
 
 def prepare_surface(

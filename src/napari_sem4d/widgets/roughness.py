@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
+    QPlainTextEdit,
     QPushButton,
     QSplitter,
     QVBoxLayout,
@@ -39,9 +40,10 @@ from napari_sem4d.widgets.workspace import sem4d_metadata
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series, or drop a height map on the window."
 RELATIVE = "Relative height: no reference has fixed the scale, so figures in nm are not given."
 FOLDER = "roughness"
-WAIT_MS = 80
+WAIT_MS = 50
 """Pause of the mouse after which a change is measured."""
 FIRST = "Sq"
+DETAIL_LINES = 4
 
 
 class Roughness(Dock):
@@ -78,9 +80,12 @@ class Roughness(Dock):
         self.unscaled = QCheckBox("in relative units")
         self.unscaled.setToolTip("Give the figures all the same, in relative units and without uncertainty")
         self.table = RoughnessTable()
-        self.detail = QLabel()
-        self.detail.setWordWrap(True)
-        self.detail.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        # A label with wrapped lines would grow over the table where the window is low; this one scrolls.
+        self.detail = QPlainTextEdit()
+        self.detail.setReadOnly(True)
+        self.detail.setFrameShape(QPlainTextEdit.Shape.NoFrame)
+        self.detail.setStyleSheet("background: transparent;")
+        self.detail.setFixedHeight(DETAIL_LINES * self.fontMetrics().lineSpacing() + 8)
         self.under = QLabel()
         self.under.setWordWrap(True)
         self.plots = RoughnessPlots()
@@ -197,11 +202,13 @@ class Roughness(Dock):
     # --- measuring --------------------------------------------------------------------------------------
 
     def later(self, *_: object) -> None:
-        """Measure once the changes have come to rest."""
+        """Measure once the changes have come to rest; what is computed now is stale."""
         self._forget_course()
+        self.job.cancel()
         self._timer.start()
 
     def _frame_changed(self, event: Any = None) -> None:
+        self.job.cancel()
         self._timer.start()
         self._show_course()
 
@@ -239,7 +246,7 @@ class Roughness(Dock):
         self.answer = None
         self.table.show_figures(())
         self.under.setText("")
-        self.detail.setText("")
+        self.detail.setPlainText("")
         self.plots.show_curves(None, "nm")
         self.plots.show_spectra(None, False)
 
@@ -255,7 +262,7 @@ class Roughness(Dock):
 
     def _explain(self) -> None:
         figure = self.table.figures.get(self.table.name)
-        self.detail.setText("" if figure is None else f"{figure.name}: {explanation(figure)}")
+        self.detail.setPlainText("" if figure is None else f"{figure.name}: {explanation(figure)}")
 
     # --- all times --------------------------------------------------------------------------------------
 
