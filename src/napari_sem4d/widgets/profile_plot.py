@@ -47,7 +47,7 @@ class ProfilePlot(pg.PlotWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(110)
         self.setMenuEnabled(False)
         self._curves: dict[str, pg.PlotDataItem] = {}
         self._bands: dict[str, pg.FillBetweenItem] = {}
