@@ -194,6 +194,15 @@ def test_repeats_give_the_measurement_noise(tmp_path: Path) -> None:
     assert data["measurement_noise_nm"] == pytest.approx(2.0, rel=0.05)
 
 
+def test_a_map_without_units_is_compared_with_a_result(result: Path, tmp_path: Path) -> None:
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "bare.tif", sine(0.02).astype(np.float32))
+    given = ["--pixel-nm", 5, "--unit", "um", "--largest-shift-nm", 40]
+    data = ask("compare", tmp_path / "bare.tif", result, "--frame", 1, *given)
+    assert data["amplitude"] == pytest.approx(1.0, abs=0.05) and data["rms_nm"] == pytest.approx(NOISE_NM, rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

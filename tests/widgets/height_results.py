@@ -29,7 +29,7 @@ def make_result(path, scale_status="calibrated", draws=4, frames=3, maps=None):
     """A finished result; frame i holds waves of 10 (i + 1) nm with 2 nm of noise, unless ``maps`` are given."""
     maps = [waves(10.0 * (i + 1)) for i in range(frames)] if maps is None else maps
     calibration = json.dumps({"id": "cal-7", "date": "2026-01-02"}) if scale_status == "calibrated" else ""
-    attrs = ATTRS | {"scale_status": scale_status, "calibration": calibration}
+    attrs = ATTRS | {"scale_status": scale_status, "calibration": calibration, "scale_uncertainty": 0.03}
     times = [4.0 * i for i in range(len(maps))]
     store = ResultStore.create(path, times=times, shape=maps[0].shape, pixel_nm=PIXEL_NM, attrs=attrs, draws=draws)
     rng = np.random.default_rng(0)

@@ -129,8 +129,13 @@ def compare(
     from napari_sem4d.metrology.comparison import measurement_noise
 
     shared.free(difference)
-    one = shared.open_source(reference, pixel_nm, unit, channel)
-    two = shared.open_source(moving, pixel_nm, unit, channel)
+    # A result says all by itself; what is given belongs to the file beside it.
+    one, two = (
+        shared.open_source(path, None, None, None)
+        if path.is_dir()
+        else shared.open_source(path, pixel_nm, unit, channel)
+        for path in (reference, moving)
+    )
     first, second = one.height(reference_frame), two.height(frame)
     found = compare_maps(first, one.pixel_nm, second, two.pixel_nm, largest_shift_nm=largest_shift_nm)
     data: dict[str, Any] = {

@@ -129,12 +129,11 @@ class RoughnessPlots(QTabWidget):
         with_band = radial is not None and radial.low is not None and radial.high is not None
         self._band.setVisible(with_band)
         if with_band:
-            # Nothing that the noise hides has a logarithm: the band ends a thousandth below the value.
-            low = np.maximum(radial.low, 1e-3 * radial.high)
-            x = np.log10(radial.wavelength_nm)
-            self._band.setCurves(
-                pg.PlotDataItem(x, np.log10(low)), pg.PlotDataItem(x, np.log10(np.maximum(radial.high, 1e-300)))
-            )
+            seen = radial.high > 0
+            x, high = np.log10(radial.wavelength_nm[seen]), radial.high[seen]
+            # Nothing that the noise hides has a logarithm: the band goes down to a thousandth of its upper end.
+            low = np.maximum(radial.low[seen], 1e-3 * high)
+            self._band.setCurves(pg.PlotDataItem(x, np.log10(low)), pg.PlotDataItem(x, np.log10(high)))
 
     def show_course(
         self,
