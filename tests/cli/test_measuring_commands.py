@@ -200,7 +200,9 @@ def test_a_map_without_units_is_compared_with_a_result(result: Path, tmp_path: P
     tifffile.imwrite(tmp_path / "bare.tif", sine(0.02).astype(np.float32))
     given = ["--pixel-nm", 5, "--unit", "um", "--largest-shift-nm", 40]
     data = ask("compare", tmp_path / "bare.tif", result, "--frame", 1, *given)
-    assert data["amplitude"] == pytest.approx(1.0, abs=0.05) and data["rms_nm"] == pytest.approx(NOISE_NM, rel=0.1)
+    assert data["amplitude"] == pytest.approx(1.0, abs=0.05)
+    # What is left is the noise, smoothed a little where the shift is a part of a pixel.
+    assert 0.8 * NOISE_NM < data["rms_nm"] < 1.05 * NOISE_NM
 
 
 @pytest.mark.parametrize(
