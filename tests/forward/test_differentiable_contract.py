@@ -3,6 +3,9 @@
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
+from napari_sem4d.frames import slopes, slopes_adjoint
+
+PIXEL_NM = 20.0
 
 
 def directions(surface):
@@ -59,14 +62,52 @@ def test_autograd_gives_the_same_gradient_as_vjp(build, surface):
     assert torch.allclose(relative_yield.grad, to_yield, rtol=1e-9, atol=1e-12)
 
 
-def test_the_normal_operator_is_vjp_of_weighted_jvp(build, surface):
-    linearisation = build().linearise(*point(surface))
+def test_the_local_normal_operator_is_vjp_of_weighted_jvp_where_no_surface_sees_another(build, surface):
+    axis = torch.arange(40, dtype=torch.float64) - 17.0
+    plane = 8.0 * axis[:, None] - 5.0 * axis[None, :]
+    linearisation = build().linearise(*point(plane))
     d_height, d_yield, weights = directions(surface)
     weight = weights.abs() + 0.1
-    product = linearisation.normal_operator(weight)(d_height, d_yield)
+    product = linearisation.local_normal_operator(weight)(d_height, d_yield)
     expected = linearisation.vjp(weight * linearisation.jvp(d_height, d_yield))
     for a, b in zip(product, expected, strict=True):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_the_local_normal_operator_is_the_information_behind_the_slopes(build, surface):
+    linearisation = build().linearise(*point(surface))
+    d_height, d_yield, weights = directions(surface)
+    weight = weights.abs() + 0.1
+    pp, qq, yy, pq, py, qy = linearisation.information(weight)
+    p, q = slopes(d_height, PIXEL_NM)
+    to_height = slopes_adjoint(pp * p + pq * q + py * d_yield, pq * p + qq * q + qy * d_yield, PIXEL_NM)
+    product = linearisation.local_normal_operator(weight)(d_height, d_yield)
+    for a, b in zip(product, (to_height, py * p + qy * q + yy * d_yield), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_the_information_on_yield_is_whole_on_any_surface(build, surface):
+    """A pixel's yield acts on its own signals alone, so that there the local part is all there is."""
+    linearisation = build().linearise(*point(surface))
+    _, d_yield, weights = directions(surface)
+    weight = weights.abs() + 0.1
+    nothing = torch.zeros_like(d_yield)
+    _, expected = linearisation.vjp(weight * linearisation.jvp(nothing, d_yield))
+    _, product = linearisation.local_normal_operator(weight)(nothing, d_yield)
+    assert torch.allclose(product, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_the_local_normal_operator_is_symmetric_and_positive(build, surface):
+    linearisation = build().linearise(*point(surface))
+    d_height, d_yield, weights = directions(surface)
+    product = linearisation.local_normal_operator(weights.abs() + 0.1)
+    one, other = (d_height, d_yield), (weights[0] * 5.0, weights[1] * 0.1)
+
+    def dot(a, b):
+        return sum(float((x * y).sum()) for x, y in zip(a, b, strict=True))
+
+    assert abs(dot(other, product(*one)) - dot(one, product(*other))) < 1e-10 * dot(one, product(*one))
+    assert dot(one, product(*one)) > 0
 
 
 def test_information_is_positive_semidefinite(build, surface):

@@ -61,7 +61,10 @@ def make_engine_for(segments: int = 4, dtype: torch.dtype = torch.float32) -> Di
 def random_relief(shape: tuple[int, int], rms_slope: float, seed: int = 0, size_px: float = 6.0) -> torch.Tensor:
     """Smooth random heights, nm, of a given rms slope."""
     rng = np.random.default_rng(seed)
-    height = gaussian_filter(rng.normal(size=shape), size_px, mode="nearest")
+    # Cut out of a larger map: at the border of a filtered one slopes would be about twice as steep.
+    edge = round(4 * size_px)
+    larger = gaussian_filter(rng.normal(size=(shape[0] + 2 * edge, shape[1] + 2 * edge)), size_px)
+    height = larger[edge:-edge, edge:-edge]
     gradient = np.gradient(height, PIXEL_NM)
     height *= rms_slope / np.sqrt(np.mean(gradient[0] ** 2 + gradient[1] ** 2))
     return torch.as_tensor(height, dtype=torch.float32)

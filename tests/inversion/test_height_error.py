@@ -5,6 +5,7 @@ import torch
 from inversion_scenes import make_scene, random_relief, solve
 
 from napari_sem4d.inversion.gauge import to_datum
+from napari_sem4d.inversion.gauss_newton import conjugate_gradients, local_inverse
 from napari_sem4d.inversion.height_error import height_std, noise_colour, posterior_draws
 from napari_sem4d.inversion.options import InversionSettings
 
@@ -51,6 +52,35 @@ def test_draws_scatter_about_the_solution(solved):
     centre = to_datum(solution.state.height, VALID, False)
     error_of_mean = float((found.mean(0) - centre).std())
     assert error_of_mean < 2 * float(found.std(0).mean()) / 40**0.5
+
+
+@pytest.mark.parametrize(("rms_slope", "share"), [(0.3, 0.01), (0.8, 0.1)])
+def test_draws_by_the_local_hessian_spread_as_by_the_whole_one(rms_slope, share):
+    scene = make_scene(random_relief((32, 40), rms_slope, size_px=4.0), 0.05)
+    solution = solve(scene, scene.noisy(0))
+    objective, state = solution.objective, solution.state
+    linearisation, weight = state.linearisation, state.active_weight
+
+    def hessian(height, relative_yield):
+        data = linearisation.vjp(weight * linearisation.jvp(height, relative_yield))
+        prior = objective.priors.apply(height, relative_yield)
+        return data[0] + prior[0], data[1] + prior[1]
+
+    def noise(i):
+        generator = torch.Generator().manual_seed(1000 + i)
+        return scene.sigma * torch.randn(scene.signals.shape, generator=generator)
+
+    valid = torch.ones(state.height.shape, dtype=torch.bool)
+    inverse = local_inverse(objective, state, 1e-3)
+    by_local = by_whole = 0.0
+    for i, draw in enumerate(posterior_draws(objective, state, 5, 0, noise, valid, False)):
+        prior = objective.priors.sample_gradient((32, 40), torch.Generator().manual_seed(i), state.height)
+        data = linearisation.vjp(weight * noise(i))
+        right = data[0] + prior[0], data[1] + prior[1]
+        change, _ = conjugate_gradients(hessian, right, inverse, 1e-2, 8)
+        by_whole += float((change - change.mean()).square().sum())
+        by_local += float((draw - to_datum(state.height, valid, False)).square().sum())
+    assert (by_local / by_whole) ** 0.5 == pytest.approx(1.0, abs=share)
 
 
 def test_the_same_seed_gives_the_same_draws(solved):

@@ -98,10 +98,16 @@ class Linearisation(Protocol):
         """
         ...
 
-    def normal_operator(
+    def local_normal_operator(
         self, weight: torch.Tensor
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-        """Return the product ``J^T W J`` as a function of (height change, yield change)."""
+        """Return the local part of ``J^T W J`` as a function of (height change, yield change).
+
+        The product with :meth:`information` behind the slope operator, symmetric and positive: what a pixel's own
+        slope and yield do to its own signals, everything else held fixed. It approximates
+        ``vjp(weight * jvp(...))``, and is equal to it where pixels do not act on one another. For solvers that
+        take their gradient from :meth:`vjp`, and for the uncertainty.
+        """
         ...
 
 

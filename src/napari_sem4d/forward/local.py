@@ -1,4 +1,4 @@
-"""The engine ``local``: every pixel shines like an infinite plane of its slope."""
+"""The engine ``local``: every pixel shines like an infinite plane of its slope, and facets shine on each other."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.frames import slopes, slopes_adjoint
-from napari_sem4d.physics.local_law import law_for
+from napari_sem4d.physics.bounce import BounceTerm
+from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.response import ResponseTable
 
 
 class LocalEngine:
-    """Local law integrated over each segment's acceptance, evaluated at each pixel's slope.
+    """Local law integrated over each segment's acceptance, with shadowing and the bounce term.
 
     Parameters
     ----------
@@ -48,9 +49,12 @@ class LocalEngine:
         self.dtype = dtype
         self.device = torch.device(device)
         energy_kev = float(energy)
-        self._table = ResponseTable(
-            segments, lambda threshold: law_for(setup.material, energy_kev, threshold), dtype, device
-        )
+
+        def law(threshold: float) -> LocalLaw:
+            return law_for(setup.material, energy_kev, threshold)
+
+        self._table = ResponseTable(segments, law, dtype, device)
+        self._bounce = BounceTerm(segments, law)
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
 
@@ -58,7 +62,8 @@ class LocalEngine:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""
         p, q = slopes(height, self.setup.pixel_nm)
         response: torch.Tensor = _Response.apply(p, q, self._table)
-        return self._gain * response * relative_yield + self._offset
+        visible, bounced = self._bounce(height, self.setup.pixel_nm)
+        return self._gain * (response * visible + bounced) * relative_yield + self._offset
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> LocalLinearisation:
         """Signals and derivative at a point."""
@@ -66,34 +71,88 @@ class LocalEngine:
             p, q = slopes(height, self.setup.pixel_nm)
             response = self._table.evaluate(p, q)
             response *= self._gain
+            surroundings = Surroundings(self._bounce, height, self.setup.pixel_nm)
+            by_yield = response[0] * surroundings.visible + self._gain * surroundings.bounced
+            response[1:] *= surroundings.visible * relative_yield
+            response[0] *= relative_yield
             return LocalLinearisation(
-                signals=response[0] * relative_yield + self._offset,
-                by_yield=response[0],
-                by_p=response[1] * relative_yield,
-                by_q=response[2] * relative_yield,
+                signals=by_yield * relative_yield + self._offset,
+                by_yield=by_yield,
+                by_p=response[1],
+                by_q=response[2],
+                by_visible=response[0],
+                by_bounced=self._gain * relative_yield,
+                surroundings=surroundings,
                 pixel_nm=self.setup.pixel_nm,
             )
 
 
+class Surroundings:
+    """Shadowing and bounces at one surface, with their derivative by its height.
+
+    Parameters
+    ----------
+    term : BounceTerm
+    height : torch.Tensor, shape (Y, X)
+        nm.
+    pixel_nm : float
+
+    Attributes
+    ----------
+    visible, bounced : torch.Tensor, shape (K, Y, X)
+        As :class:`~napari_sem4d.physics.bounce.BounceTerm` gives them.
+    """
+
+    def __init__(self, term: BounceTerm, height: torch.Tensor, pixel_nm: float) -> None:
+        self._term = term
+        self._pixel_nm = pixel_nm
+        with torch.enable_grad():
+            self._height = height.detach().clone().requires_grad_()
+            self._graph = term(self._height, pixel_nm)
+        self.visible, self.bounced = (r.detach() for r in self._graph)
+
+    def jvp(self, d_height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Changes of ``visible`` and ``bounced`` for a change of height (nm)."""
+        change: tuple[torch.Tensor, torch.Tensor] = torch.func.jvp(
+            lambda h: self._term(h, self._pixel_nm), (self._height.detach(),), (d_height,)
+        )[1]
+        return change
+
+    def vjp(self, d_visible: torch.Tensor, d_bounced: torch.Tensor) -> torch.Tensor:
+        """Adjoint of :meth:`jvp`."""
+        return torch.autograd.grad(self._graph, self._height, (d_visible, d_bounced), retain_graph=True)[0]
+
+
 @dataclass(frozen=True)
 class LocalLinearisation:
-    """Derivative of the local engine: a matrix of K x 3 in every pixel behind the slope operator."""
+    """Derivative of the local engine: a K x 3 matrix in every pixel behind the slope operator, and surroundings.
+
+    ``jvp`` and ``vjp`` are those of the whole engine. ``information`` and ``local_normal_operator`` hold shadows
+    and bounces fixed.
+    """
 
     signals: torch.Tensor
     by_yield: torch.Tensor
     by_p: torch.Tensor
     by_q: torch.Tensor
+    by_visible: torch.Tensor
+    by_bounced: torch.Tensor
+    surroundings: Surroundings
     pixel_nm: float
 
     def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
         """Change of the signals (K, Y, X) for changes of height (nm) and relative yield (Y, X)."""
         p, q = slopes(d_height, self.pixel_nm)
-        return self.by_p * p + self.by_q * q + self.by_yield * d_yield
+        visible, bounced = self.surroundings.jvp(d_height)
+        own = self.by_p * p + self.by_q * q + self.by_yield * d_yield
+        return own + self.by_visible * visible + self.by_bounced * bounced
 
     def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Adjoint of :meth:`jvp`."""
         p, q = (self.by_p * d_signals).sum(0), (self.by_q * d_signals).sum(0)
-        return slopes_adjoint(p, q, self.pixel_nm), (self.by_yield * d_signals).sum(0)
+        to_height = slopes_adjoint(p, q, self.pixel_nm)
+        to_height += self.surroundings.vjp(self.by_visible * d_signals, self.by_bounced * d_signals)
+        return to_height, (self.by_yield * d_signals).sum(0)
 
     def information(self, weight: torch.Tensor) -> torch.Tensor:
         """Information of the signals about (dh/dx, dh/dy, relative yield) in every pixel.
@@ -113,10 +172,10 @@ class LocalLinearisation:
         pairs = ((wa, a), (wb, b), (wc, c), (wa, b), (wa, c), (wb, c))
         return torch.stack([(x * y).sum(0) for x, y in pairs])
 
-    def normal_operator(
+    def local_normal_operator(
         self, weight: torch.Tensor
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-        """Return the product ``J^T W J`` as a function of (height, relative yield)."""
+        """Return ``J^T W J`` with shadows and bounces held fixed, as a function of (height, relative yield)."""
         pp, qq, yy, pq, py, qy = self.information(weight)
         pixel_nm = self.pixel_nm
 

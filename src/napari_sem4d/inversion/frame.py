@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
-from napari_sem4d.inversion.cosine import dct2, idct2
 from napari_sem4d.inversion.discrepancy import discrepancy_weight, provisional_weight, reduced_chi_square
-from napari_sem4d.inversion.gauss_newton import minimise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.priors import Priors
+from napari_sem4d.inversion.quasi_newton import minimise
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
@@ -82,13 +81,12 @@ def find_weight(
     state: State,
     settings: InversionSettings,
     on_step: Callable[[State], None] | None = None,
-) -> tuple[float, torch.Tensor]:
-    """The curvature weight that one frame calls for, and its height (nm) under that weight, nearly solved."""
+) -> tuple[float, State]:
+    """The curvature weight that one frame calls for, and the solution under a weaker one that told it."""
     priors = objective.priors
     weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
     state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
-    weight = discrepancy_weight(weak, state)
-    return weight, _under_weight(weak, state, weight)
+    return discrepancy_weight(weak, state), state
 
 
 def solve_frame(
@@ -108,15 +106,7 @@ def solve_frame(
         Called with every accepted state; may raise to cancel.
     """
     if settings.curvature_weight is None:
-        weight, height = find_weight(objective, state, settings, on_step)
+        weight, state = find_weight(objective, state, settings, on_step)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-        state = objective.at(height, state.relative_yield)
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
     return FrameSolution(objective, state, reduced_chi_square(objective, state))
-
-
-def _under_weight(objective: Objective, state: State, weight: float) -> torch.Tensor:
-    """What a height found under one curvature weight would be under another, mode by mode."""
-    hessian = SpectralHessian.of(objective, state)
-    other = replace(hessian, curvature_weight=weight)
-    return idct2(dct2(state.height) * (hessian.height_total / other.height_total))

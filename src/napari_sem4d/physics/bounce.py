@@ -30,10 +30,14 @@ _AZIMUTHS = 8
 _BOUNCES = 3
 _SOFT = 0.02
 """Rounding of the rising horizon, as a slope (about one degree)."""
-_FLATTEST = 0.01
+_FLATTEST = 0.05
 """Looks that cannot raise a horizon by more than this slope are left out."""
-_MOST_PIXELS = 128 * 128
-"""The term is evaluated on a grid of at most about so many nodes: it varies slowly."""
+_FINE_NODES = 128 * 128
+"""The term varies slowly: images of more pixels are coarsened for it, down to about so many nodes,"""
+_COARSEST = 4
+"""but not to a pitch of more pixels than this,"""
+_MOST_NODES = 100_000
+"""unless there would be more nodes than memory and time allow."""
 _ENERGY_KEPT = 0.75
 """Mean energy of an electron after one scattering off a surface over before (.6 to .8 from carbon to gold)."""
 _ZENITH_RAD = math.radians(89.9)
@@ -180,7 +184,9 @@ class BounceTerm:
             Energy-weighted electrons per primary that reach each segment after one bounce or more.
         """
         shape = (int(height.shape[0]), int(height.shape[1]))
-        factor = max(1, math.ceil(math.sqrt(shape[0] * shape[1] / _MOST_PIXELS) - 0.01))
+        pixels = shape[0] * shape[1]
+        nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
+        factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
         grid = CoarseGrid(shape, factor, height.dtype, height.device)
         coarse = grid.down((height - height.detach().mean()) / (pixel_nm * factor))
         visible, bounced = self._on_grid(coarse)

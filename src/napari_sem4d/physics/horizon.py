@@ -81,13 +81,14 @@ def multiples(farthest: float) -> tuple[int, ...]:
 
 
 def mean_slopes(height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Slopes along x and y (up) of the least-squares plane of a map, heights in pixels."""
+    """Slopes along x and y (up) of the least-squares plane of a map (1, 1), heights in pixels."""
     found = []
     for axis in (-1, -2):
         n = height.shape[axis]
         position = torch.arange(n, dtype=height.dtype, device=height.device) - 0.5 * (n - 1)
         other = height.mean(dim=-2 if axis == -1 else -1)
-        found.append((other * position).sum() / position.square().sum().clamp(min=1.0))
+        rise = (other * position).sum() / position.square().sum().clamp(min=1.0)
+        found.append(rise.reshape(1, 1))  # a tensor without axes would change its type in forward mode
     return found[0], -found[1]
 
 

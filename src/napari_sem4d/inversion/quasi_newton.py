@@ -1,0 +1,128 @@
+"""Quasi-Newton steps along the true gradient, scaled by the local part of the Hessian."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from napari_sem4d.inversion.gauss_newton import Fields, dot, local_inverse
+from napari_sem4d.inversion.objective import Objective, State
+
+_CG_TOLERANCE = 0.03
+_PAIRS = 6
+_LEAST_DECREASE = 1e-4
+"""Share of the slope's promise that a step must keep (Armijo's condition)."""
+_TRIALS = 6
+_LEAST_CURVATURE = 1e-6
+
+
+def minimise(
+    objective: Objective,
+    state: State,
+    max_steps: int,
+    tolerance: float,
+    on_step: Callable[[State], None] | None = None,
+) -> State:
+    """Minimise the objective from a state.
+
+    The gradient is that of the whole engine. What pixels do to one another is absent from the Hessian that can be
+    inverted cheaply, its local part; limited-memory BFGS updates of that part (Nocedal & Wright, Numerical
+    Optimization, 2nd ed., algorithm 7.4) learn it from the change of the gradient. So a step costs one solution
+    of the local problem by conjugate gradients, one evaluation of the engine and one of its vjp. It is kept
+    only if the true objective falls.
+
+    Parameters
+    ----------
+    objective : Objective
+    state : State
+        Where to start (of this objective).
+    max_steps : int
+        Most steps.
+    tolerance : float
+        Ends when a further step's expected decrease is below this share of the objective.
+    on_step : callable, optional
+        Called with every accepted state; may raise to cancel.
+
+    Returns
+    -------
+    State
+        With an objective not above that of the start.
+    """
+    pairs: deque[_Pair] = deque(maxlen=_PAIRS)
+    gradient = objective.gradient(state)
+    for step in range(max_steps):
+        change, expected = _direction(objective, state, gradient, pairs)
+        if expected <= tolerance * state.objective and step > 0:
+            break
+        candidate = _search(objective, state, change, -2.0 * expected)
+        if candidate is None:
+            break
+        # The step was as good as its linear model: what that missed is what a further step could gain.
+        missed = abs(state.objective - candidate.objective - expected)
+        previous, before = state, gradient
+        state = candidate
+        if on_step is not None:
+            on_step(state)
+        if missed < tolerance * state.objective:
+            break
+        if step + 1 < max_steps:
+            gradient = objective.gradient(state)
+            pairs.extend(_Pair.between(previous, state, before, gradient))
+    return state
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A change of height and yield, and the change of the gradient that came with it."""
+
+    step: Fields
+    change: Fields
+    product: float
+
+    @classmethod
+    def between(cls, previous: State, state: State, before: Fields, gradient: Fields) -> list[_Pair]:
+        """The pair of a step; none where the objective was not convex along it."""
+        step = state.height - previous.height, state.relative_yield - previous.relative_yield
+        change = gradient[0] - before[0], gradient[1] - before[1]
+        product = dot(step, change)
+        least = _LEAST_CURVATURE * (dot(step, step) * dot(change, change)) ** 0.5
+        return [cls(step, change, product)] if product > least else []
+
+
+def _direction(objective: Objective, state: State, gradient: Fields, pairs: deque[_Pair]) -> tuple[Fields, float]:
+    """The change that the quadratic model calls for, and the decrease that it expects."""
+    solve = local_inverse(objective, state, _CG_TOLERANCE)
+    rest = -gradient[0], -gradient[1]
+    shares = []
+    for pair in reversed(pairs):
+        share = dot(pair.step, rest) / pair.product
+        shares.append(share)
+        _add(rest, pair.change, -share)
+    change = solve(*rest)
+    for pair, share in zip(pairs, reversed(shares), strict=True):
+        _add(change, pair.step, share - dot(pair.change, change) / pair.product)
+    expected = -0.5 * dot(change, gradient)
+    if expected <= 0 and pairs:  # rounding has spoilt the pairs
+        pairs.clear()
+        return _direction(objective, state, gradient, pairs)
+    return change, expected
+
+
+def _search(objective: Objective, state: State, change: Fields, slope: float) -> State | None:
+    """The first state along a change whose objective has fallen enough, by interpolated shortening."""
+    length = 1.0
+    for _ in range(_TRIALS):
+        candidate = objective.at(state.height + length * change[0], state.relative_yield + length * change[1])
+        rise = candidate.objective - state.objective
+        if rise < _LEAST_DECREASE * length * slope:
+            return candidate
+        # The parabola through value and slope at the start and the value here.
+        bend = rise - length * slope
+        length *= min(max(-0.5 * slope * length / bend, 0.1), 0.5)
+    return None
+
+
+def _add(fields: Fields, other: Fields, factor: float) -> None:
+    for a, b in zip(fields, other, strict=True):
+        a.add_(b, alpha=factor)
