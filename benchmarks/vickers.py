@@ -5,7 +5,8 @@
 FOLDER holds the three segment images (default: ../shared/data/vickers beside the repository, or the folder that
 the variable SEM4D_SHARED_DATA names). No row was chosen by its left-out faces: the first is the default of the
 package (engine `local` on a modelled pit: shadows and bounces count), the second leaves the faces without one
-another, and the others change one thing each in the second. --engine adds other engines on the modelled pit.
+another, and the others change one thing each in the second; the last give the detector a threshold. --engine
+adds other engines on the modelled pit.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ def row(
         "name": name,
         "residual_percent": residual.round(3).tolist(),
         "residual_rms_percent": float(np.sqrt(np.mean(residual**2))),
+        "residual_rms_by_region_percent": np.sqrt(np.mean(residual**2, axis=1)).round(3).tolist(),
+        "face_yield": fit.face_yield,
         "chi_square": fit.chi_square,
         "polar_deg": fit.segments[0].polar_deg,
         "left_out_normal_deg": [face.normal_error_deg for face in left],
@@ -130,7 +133,21 @@ def variants(series: Any, signals: np.ndarray, engines: list[str]) -> list[dict[
         cases.append((f"margin {margin:g}", other, settings, local))
     for engine in engines:
         cases.append((f"engine {engine}, whole pit", data, settings, EngineRegions(engine, iron, energy)))
-    return [row(name, d, s, m, series) for name, d, s, m in cases]
+    rows = [row(name, d, s, m, series) for name, d, s, m in cases]
+    whole, fixed_yield = EngineRegions("local", iron, energy), _with(settings, face_yield_std=0.0)
+    for threshold in (1.0, 2.0, 3.0):
+        name = f"threshold {threshold:g} keV, yield of faces fixed"
+        rows.append(row(name, data, fixed_yield, whole, _above(series, settings, threshold)))
+    return rows
+
+
+def _above(series: Any, settings: VickersSettings, threshold_kev: float) -> Any:
+    """The series with a detector that misses electrons below a threshold."""
+    segments = tuple(
+        s.model_copy(update={"threshold_kev": threshold_kev}) for s in nominal_segments(series, settings)
+    )
+    detector = series.instrument.detector.model_copy(update={"segments": segments})
+    return replace(series, instrument=series.instrument.model_copy(update={"detector": detector}))
 
 
 def _with(settings: VickersSettings, **update: object) -> VickersSettings:
@@ -138,14 +155,17 @@ def _with(settings: VickersSettings, **update: object) -> VickersSettings:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = [f"{'':42s}{'rms %':>7s}{'chi2':>7s}  polar range   left-out normal, deg        worst"]
+    lines = [f"{'':42s}{'rms %':>7s}{'chi2':>7s}{'yield':>7s}  polar range   left-out normal, deg        worst"]
     for r in rows:
         left = "".join(f"{v:6.2f}" for v in r["left_out_normal_deg"])
         low, high = r["polar_deg"]
+        figures = f"{r['residual_rms_percent']:7.2f}{r['chi_square']:7.1f}{r['face_yield']:7.3f}"
         lines.append(
-            f"{r['name']:42s}{r['residual_rms_percent']:7.2f}{r['chi_square']:7.1f}  {low:5.1f}-{high:4.1f} "
-            f"{left}{max(r['left_out_normal_deg']):9.2f}"
+            f"{r['name']:42s}{figures}  {low:5.1f}-{high:4.1f} {left}{max(r['left_out_normal_deg']):9.2f}"
         )
+    for r in rows[:4]:
+        lines.append(f"\n{r['name']}: residual, % of the flat signal, by face (the last is the flat) and segment")
+        lines += ["  " + "".join(f"{v:8.2f}" for v in line) for line in r["residual_percent"]]
     return "\n".join(lines)
 
 
