@@ -31,14 +31,15 @@ def sine(amplitude: float = 50.0) -> np.ndarray:
     return np.tile(amplitude * np.sin(2 * np.pi * (np.arange(128) + 0.5) / 32), (64, 1))
 
 
-def make_result(path: Path, scale_status: str = "calibrated", draws: int = 8) -> Path:
-    """Three frames of 5 nm pixels, amplitudes 10, 20 and 30 nm, the last not finished."""
+def make_result(
+    path: Path, scale_status: str = "calibrated", draws: int = 8, truths: tuple[np.ndarray, ...] | None = None
+) -> Path:
+    """Three frames of 5 nm pixels, waves of 10 and 20 nm (or ``truths``), the last not finished."""
     calibration = json.dumps({"id": "cal-7", "date": "2026-01-02"}) if scale_status == "calibrated" else ""
-    attrs = ATTRS | {"scale_status": scale_status, "calibration": calibration}
+    attrs = ATTRS | {"scale_status": scale_status, "calibration": calibration, "scale_uncertainty": 0.03}
     store = ResultStore.create(path, times=[0, 4, 8], shape=(64, 128), pixel_nm=5.0, attrs=attrs, draws=draws)
     rng = np.random.default_rng(0)
-    for frame in range(2):
-        truth = sine(10.0 * (frame + 1))
+    for frame, truth in enumerate(truths or (sine(10.0), sine(20.0))):
         estimate = truth + NOISE_NM * rng.normal(size=truth.shape)
         for k in range(draws):
             store.write_draw(frame, k, estimate + NOISE_NM * rng.normal(size=truth.shape))
@@ -137,7 +138,25 @@ def test_a_profile_has_its_true_length_its_samples_and_its_figures(height_file: 
     assert len(rows) == len(diagonal["height_nm"]) + 128
 
 
-def test_a_step_is_measured_along_a_line_with_its_interval_from_the_draws(tmp_path: Path) -> None:
+def test_a_step_and_a_height_difference_carry_noise_and_calibration_in_their_intervals(tmp_path: Path) -> None:
+    truth = np.where(np.arange(128) < 60, 0.0, 100.0) * np.ones((64, 1))
+    path = make_result(tmp_path / "step.zarr", draws=32, truths=(truth,))
+    asked = ("profile", path, "--points", "32,0 32,127", "--cursors", 100, 500, "--step", "step", "--names", "Ra")
+    (line,) = ask(*asked)["profiles"]
+    (step,) = line["steps"]
+    assert line["cursor_distance_nm"] == 400.0
+    assert line["angle_deg"] == pytest.approx(np.degrees(np.arctan(100 / 400)), abs=1.5)
+    for read, height in ((step, step["height_nm"]), (line, line["height_difference_nm"])):
+        assert read["scale_std"] == pytest.approx(0.03 * height)
+        assert read["low"] < 100.0 < read["high"]
+        assert read["high"] - read["low"] > 2 * 1.96 * np.hypot(read["std"], read["scale_std"]) * 0.999
+    # Two single pixels of 3 nm each against two levels of some fifty pixels.
+    assert line["std"] == pytest.approx(NOISE_NM * 2**0.5, rel=0.4) and step["std"] < 0.4 * line["std"]
+    words = runner.invoke(app, [*map(str, asked)]).stdout
+    assert "height difference" in words and words.count("95 %") == 3
+
+
+def test_a_step_is_measured_along_a_line_of_a_tilted_map(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     truth = np.where(np.arange(128) < 60, 0.0, 100.0) + 0.1 * np.arange(128)
     path = write_surface(

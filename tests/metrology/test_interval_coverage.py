@@ -6,7 +6,13 @@ from metrology_surfaces import PIXEL, correlated, grid
 from scipy import stats
 
 from napari_sem4d.metrology.evaluate import evaluate
-from napari_sem4d.metrology.intervals import linear_interval, noise_power, quadratic_interval
+from napari_sem4d.metrology.intervals import (
+    bootstrap_interval,
+    linear_interval,
+    noise_power,
+    quadratic_interval,
+    with_scale,
+)
 from napari_sem4d.metrology.profile import read_cursors, sample_line
 from napari_sem4d.metrology.spectrum import power_spectrum_1d
 from napari_sem4d.metrology.step_area import areal_step_height
@@ -110,3 +116,45 @@ def test_an_interval_below_the_noise_reaches_down_to_zero():
     found = quadratic_interval(float(np.sqrt(np.mean(errors[0] ** 2))), values, alone)
     assert found.low == 0.0
     assert found.high < 1.5
+
+
+def test_an_interval_with_the_uncertainty_of_the_height_scale_covers_the_truth():
+    rng = np.random.default_rng(4)
+    truth, noise, scale_std = 100.0, 1.0, 0.02
+    scales = rng.normal(1.0, scale_std, REALISATIONS)
+    found = scales * truth + noise * rng.normal(size=REALISATIONS)
+    draws = found[:, None] + noise * rng.normal(size=(REALISATIONS, DRAWS))
+    without = [linear_interval(value, sample) for value, sample in zip(found, draws, strict=True)]
+    intervals = [with_scale(interval, scale_std) for interval in without]
+    hits = sum(i.low <= truth <= i.high for i in intervals)
+    check(hits, [i.high - i.low for i in intervals], found)
+    assert sum(i.low <= truth <= i.high for i in without) < 0.8 * REALISATIONS
+    assert intervals[0].std == without[0].std
+    assert intervals[0].scale_std == pytest.approx(scale_std * found[0])
+
+
+def test_the_height_scale_widens_each_figure_by_its_power_and_leaves_ratios_alone():
+    truth = correlated(100, 100, 20, 0, n=SIZE)
+    errors = correlated_errors(np.random.default_rng(0), 9)
+    height = truth + errors[0]
+
+    def figures(scale_std):
+        treatment = Treatment("plane", s_nm=30)
+        surface = prepare_surface(height, PIXEL, treatment, draws=height + errors[1:], scale_std=scale_std)
+        return {f.name: f for f in evaluate(surface, ("Sq", "Sa", "Sdr", "Sku", "Sal"))}
+
+    plain, scaled = figures(0.0), figures(0.05)
+    for name, power in {"Sq": 1, "Sa": 1, "Sdr": 2, "Sku": 0, "Sal": 0}.items():
+        one, two = plain[name], scaled[name]
+        assert two.value == one.value and two.std == one.std
+        assert two.scale_std == pytest.approx(power * 0.05 * one.value)
+        expected = one.value + np.hypot(one.high - one.value, 1.959964 * power * 0.05 * one.value)
+        assert two.high == pytest.approx(expected)
+
+
+def test_what_cannot_be_negative_ends_at_zero_below_the_noise():
+    noisy = 5.0 + np.random.default_rng(0).normal(0, 0.5, 32)
+    found = bootstrap_interval(3.0, 1.0, noisy, signed=False)
+    assert (found.value, found.low) == (0.0, 0.0)
+    assert found.high == pytest.approx(2.04 * noisy.std(ddof=1), rel=0.05)
+    assert bootstrap_interval(3.0, 1.0, noisy).value < 0

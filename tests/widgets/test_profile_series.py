@@ -1,11 +1,14 @@
 """The Profile dock through time: kymograph, several times and results over each other, draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest_helpers import result_dataset
 from profile_helpers import LEFT, drag_on_plot, draw, ramp_dataset, with_draws
 
 from napari_sem4d.widgets.profile import Profile
+from napari_sem4d.widgets.profile_reading import cursor_figures
 from napari_sem4d.widgets.profile_sampler import Sampler
 from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
@@ -156,6 +159,27 @@ def test_cursors_take_their_interval_from_the_draws(viewer_model, qtbot):
     qtbot.waitUntil(lambda: half(0) > 10, timeout=3000)
     assert half(0) == pytest.approx(1.97 * np.sqrt(2) * 5, rel=0.15)
     assert half(1) < 0.01
+    dock.close()
+
+
+def test_the_calibration_joins_the_noise_by_the_height_difference_not_by_the_heights(viewer_model, qtbot):
+    # On the ramp the height is 2 nm a column: from 20 to 100 nm on this line, at 5 % of scale and 1 nm of noise.
+    dataset = ramp_dataset()
+    noise, scale = 1.0, 0.05
+    dataset["height_std"] = np.hypot(noise, scale * dataset["height"])
+    dataset.attrs["scale_uncertainty"] = scale
+    show_result(viewer_model, from_dataset(dataset))
+    viewer_model.dims.set_current_step(0, 0)
+    dock = Profile(viewer_model)
+    qtbot.addWidget(dock)
+    draw(dock, qtbot, [(0, 50), (0, 250)])
+    (line, profile), *_ = dock.profiles
+    read = cursor_figures(line, profile)
+    expected = 1.959964 * np.hypot(noise * 2**0.5, scale * read.height)
+    assert read.half == pytest.approx(expected, rel=1e-3)
+    assert "noise 1.4, calibration" in read.origin
+    drawn = replace(profile, draws=profile.height_nm + np.zeros((8, profile.height_nm.size)))
+    assert cursor_figures(line, drawn).half == pytest.approx(1.959964 * scale * read.height)
     dock.close()
 
 

@@ -139,6 +139,7 @@ def prepared(
         draws=heights.draws(frame),
         relative=heights.relative,
         reliable_nm=reliable,
+        scale_std=heights.scale_std,
     )
 
 

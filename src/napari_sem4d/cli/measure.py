@@ -176,8 +176,8 @@ def _frames_text(data: dict[str, Any]) -> str:
     ]
     if data["scale_standard_uncertainty"] and data["draws"]:
         lines.append(
-            f"Intervals hold the noise; the calibration adds {100 * data['scale_standard_uncertainty']:.2g} % "
-            "(standard uncertainty) to every height."
+            "Intervals hold the noise and the calibration, which knows the height scale to "
+            f"{100 * data['scale_standard_uncertainty']:.2g} % (standard uncertainty)."
         )
     for part in data["frames"]:
         time = "" if part["time"] is None else f", t = {part['time']:g} s"

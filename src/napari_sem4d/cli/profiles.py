@@ -35,6 +35,13 @@ def profile(
     step: Annotated[
         str | None, typer.Option(metavar="step|groove|grating", help="Measure step heights as well (ISO 5436-1).")
     ] = None,
+    cursors: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="FIRST SECOND",
+            help="Where height difference and angle are read, nm along the line; at its ends without it.",
+        ),
+    ] = None,
     levelling: shared.Levelling = "none",
     s_nm: shared.SNm = None,
     l_nm: shared.LNm = None,
@@ -76,9 +83,10 @@ def profile(
                 reliable_nm=reliable_nm,
                 unscaled=relative_units,
             )
-            record = _record(sampled)
+            refused = heights.relative and not relative_units
+            record = _record(sampled) | _reading(sampled, cursors, heights.relative, refused)
             if step is not None:
-                record["steps"] = _steps(sampled, step, heights.relative and not relative_units)
+                record["steps"] = _steps(sampled, step, refused)
             head: dict[str, Any] = {"profile": f"line {number}", "frame": t, "time": heights.time_text(t)}
             found.append(head | record | {"figures": [shared.figure_record(f) for f in figures]})
             front = {"profile": head["profile"], "time": head["time"]}
@@ -113,7 +121,9 @@ def _sampled(heights: Heights, frame: int, how: Any, line: list[list[float]], wi
         draws = np.stack([how.apply(draw, heights.pixel_nm) for draw in draws])
     height = how.apply(heights.height(frame), heights.pixel_nm)
     std = heights.height_std(frame)
-    return sample_polyline(height, heights.pixel_nm, np.array(line), width, draws=draws, height_std=std)
+    return sample_polyline(
+        height, heights.pixel_nm, np.array(line), width, draws=draws, height_std=std, scale_std=heights.scale_std
+    )
 
 
 def _record(sampled: Any) -> dict[str, Any]:
@@ -127,9 +137,25 @@ def _record(sampled: Any) -> dict[str, Any]:
     return record
 
 
+def _reading(sampled: Any, cursors: tuple[float, float] | None, relative: bool, refused: bool) -> dict[str, Any]:
+    """Height difference, its interval and the angle between two places of a line."""
+    from napari_sem4d.metrology.profile import read_cursors
+
+    read = read_cursors(sampled, *(cursors or (0.0, sampled.length_nm)))
+    record: dict[str, Any] = {
+        "cursor_distance_nm": read.distance_nm,
+        "height_difference_nm": None if refused else shared.number(read.height_difference_nm),
+        # An angle of a relative height is none, in any unit.
+        "angle_deg": None if relative else shared.number(read.angle_deg),
+    }
+    if read.interval is not None:
+        record |= {"low": read.interval.low, "high": read.interval.high}
+        record |= {"std": read.interval.std, "scale_std": read.interval.scale_std}
+    return record
+
+
 def _steps(sampled: Any, kind: str, refused: bool) -> list[dict[str, Any]]:
     from napari_sem4d.errors import DomainError
-    from napari_sem4d.metrology.intervals import linear_interval
     from napari_sem4d.metrology.step import grating_heights, groove_height, step_height
 
     if refused:
@@ -144,9 +170,9 @@ def _steps(sampled: Any, kind: str, refused: bool) -> list[dict[str, Any]]:
     steps = []
     for one in found:
         record: dict[str, Any] = {"height_nm": one.height_nm, "noise_nm": one.noise_nm, "low": None, "high": None}
-        if one.draws_nm is not None and one.draws_nm.size > 1:
-            interval = linear_interval(one.height_nm, one.draws_nm)
+        if (interval := one.interval) is not None:
             record |= {"low": interval.low, "high": interval.high}
+            record |= {"std": interval.std, "scale_std": interval.scale_std}
         steps.append(record)
     return steps
 
@@ -166,8 +192,15 @@ def _profiles_text(data: dict[str, Any]) -> str:
     quantity = "nm (relative)" if data["scale_status"] == "relative" else "nm"
     for part in data["profiles"]:
         lines.append(f"{part['profile']}, {part['time']}: {part['length_nm']:.5g} nm long")
+        if part["height_difference_nm"] is not None:
+            angle = "" if part["angle_deg"] is None else f", {part['angle_deg']:.4g} degrees"
+            text = f"{part['height_difference_nm']:.5g} {quantity} over {part['cursor_distance_nm']:.5g} nm{angle}"
+            lines.append(f"  height difference {text}{_interval(part)}")
         for one in part.get("steps", ()):
-            interval = "" if one["low"] is None else f"  95 %: {one['low']:.5g} to {one['high']:.5g}"
-            lines.append(f"  step height {one['height_nm']:.5g} {quantity}{interval}")
+            lines.append(f"  step height {one['height_nm']:.5g} {quantity}{_interval(one)}")
         lines.append(shared.figures_text(part["figures"]))
     return "\n".join(lines)
+
+
+def _interval(record: dict[str, Any]) -> str:
+    return "" if record.get("low") is None else f"  95 %: {record['low']:.5g} to {record['high']:.5g}"

@@ -19,6 +19,7 @@ from napari_sem4d.metrology.intervals import (
     cosine_power,
     quadratic_interval,
     quiet_surface,
+    with_scale,
 )
 from napari_sem4d.metrology.profile import Profile
 from napari_sem4d.metrology.registry import AREAL, PROFILE, Parameter
@@ -31,7 +32,8 @@ class Figure:
     """One line of a table.
 
     ``value`` is NaN and ``refusal`` a sentence where the figure is not valid. ``low``, ``high``, ``std`` are
-    None without draws. ``bias`` is what noise had added (already subtracted from ``value``).
+    None without draws. ``bias`` is what noise had added (already subtracted from ``value``). ``low`` and ``high``
+    hold the noise (``std``) and what the calibration leaves open (``scale_std``, None without draws).
     """
 
     name: str
@@ -40,6 +42,7 @@ class Figure:
     low: float | None
     high: float | None
     std: float | None
+    scale_std: float | None
     bias: float | None
     coverage: float
     levelling: str
@@ -104,6 +107,7 @@ def evaluate(surface: Surface, names: Iterable[str] | None = None, *, unscaled: 
         surface.treatment,
         surface.masked_fraction,
         surface.relative,
+        surface.scale_std,
     )
 
 
@@ -177,6 +181,7 @@ def evaluate_profile(
         treatment,
         1.0 - float(profile.valid.mean()),
         relative,
+        profile.scale_std,
     )
 
 
@@ -213,6 +218,7 @@ def _table(
     treatment: Treatment,
     masked: float,
     relative: bool,
+    scale_std: float,
 ) -> list[Figure]:
     reasons = {p.name: refused(p) for p in parameters}
     _compute_together(nominal, {p.uses for p in parameters if reasons[p.name] is None})
@@ -225,6 +231,9 @@ def _table(
                 reasons[p.name] = str(error)
     open_ones = [p for p in parameters if p.name in values and not (relative and p.scales_with_height)]
     found = _intervals(open_ones, values, make, height, errors) if count > 1 and open_ones else {}
+    for p in open_ones:
+        if p.name in found and p.scales_with_height:
+            found[p.name] = with_scale(found[p.name], scale_std, p.height_power, signed=p.signed)
     table = []
     for p in parameters:
         interval = found.get(p.name)
@@ -239,6 +248,7 @@ def _table(
                 low=interval.low if interval else None,
                 high=interval.high if interval else None,
                 std=interval.std if interval else None,
+                scale_std=interval.scale_std if interval else None,
                 bias=interval.bias if interval else None,
                 coverage=COVERAGE,
                 levelling=treatment.levelling,
@@ -311,7 +321,7 @@ def _intervals(
         noisy_values = np.array(sampled[p.name])
         # A figure that the noise makes undefined in some draws has no interval to give.
         if p.name in of_quiet and noisy_values.size == count and np.isfinite(noisy_values).all():
-            result[p.name] = bootstrap_interval(values[p.name], of_quiet[p.name], noisy_values)
+            result[p.name] = bootstrap_interval(values[p.name], of_quiet[p.name], noisy_values, signed=p.signed)
     return result
 
 

@@ -6,12 +6,15 @@ subtracted first. Everything else (Sa, Sz, Sdr, Sk, ...) goes through a parametr
 are added to a surface that has the noise taken out (power-preserving Wiener filter), which shows by how much
 noise shifts the figure; the shift is subtracted and shown as bias.
 
+What the calibration leaves open, the scale of all heights, joins the noise in quadrature (GUM); the two
+shares are told apart.
+
 With few draws the spread itself is uncertain, so Student's t replaces the normal quantile.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import fft, stats
@@ -24,6 +27,8 @@ class Interval:
     """An estimate with its interval, in the unit of the figure.
 
     ``bias`` is what noise had added and was subtracted: ``value`` = figure of the noisy map - ``bias``.
+    ``std`` is the standard uncertainty from the noise, ``scale_std`` the one from the calibration's height scale;
+    ``low`` and ``high`` hold both.
     """
 
     value: float
@@ -32,6 +37,35 @@ class Interval:
     std: float
     bias: float = 0.0
     coverage: float = COVERAGE
+    scale_std: float = 0.0
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval."""
+        return 0.5 * (self.high - self.low)
+
+
+def with_scale(interval: Interval, scale_std: float, power: float = 1.0, *, signed: bool = True) -> Interval:
+    """Add the uncertainty of the height scale in quadrature to each side of an interval.
+
+    Parameters
+    ----------
+    interval : Interval
+        From the noise alone.
+    scale_std : float
+        Relative standard uncertainty of the height scale from the calibration (0: none is known).
+    power : float
+        Of the height scale with which the figure grows: 1 for a height, 0 for what no scale changes.
+    signed : bool
+        False: the figure cannot be negative, and neither can its lower end.
+    """
+    own = abs(power * interval.value) * scale_std
+    if own == 0.0:
+        return interval
+    more = float(stats.norm.ppf(0.5 * (1.0 + interval.coverage))) * own
+    low = interval.value - float(np.hypot(interval.value - interval.low, more))
+    high = interval.value + float(np.hypot(interval.high - interval.value, more))
+    return replace(interval, low=low if signed else max(low, 0.0), high=high, scale_std=own)
 
 
 def linear_interval(value: float, draws: np.ndarray, coverage: float = COVERAGE) -> Interval:
@@ -93,7 +127,7 @@ def quadratic_interval(
 
 
 def bootstrap_interval(
-    value: float, of_quiet: float, of_noisy: np.ndarray, coverage: float = COVERAGE
+    value: float, of_quiet: float, of_noisy: np.ndarray, coverage: float = COVERAGE, *, signed: bool = True
 ) -> Interval:
     """Interval of any other figure by parametric bootstrap.
 
@@ -107,14 +141,18 @@ def bootstrap_interval(
         The figure of that surface + each sampled error.
     coverage : float
         Between 0 and 1.
+    signed : bool
+        False: the figure cannot be negative. Where the noise had added more than there is, the value is 0, the
+        interval reaches from 0 as far up as it would around any other value.
     """
     sample = np.asarray(of_noisy, dtype=np.float64)
     bias = float(sample.mean()) - of_quiet
     std = float(sample.std(ddof=1))
     # The bias is a mean over the draws, so its own scatter joins.
     half = _student(sample.size - 1, coverage) * std * float(np.sqrt(1.0 + 1.0 / sample.size))
-    centre = value - bias
-    return Interval(centre, centre - half, centre + half, std, bias, coverage)
+    centre = value - bias if signed else max(value - bias, 0.0)
+    low = centre - half if signed else max(centre - half, 0.0)
+    return Interval(centre, low, centre + half, std, value - centre, coverage)
 
 
 def noise_power(errors_power: np.ndarray, power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

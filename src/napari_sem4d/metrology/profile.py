@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_sem4d.errors import InputError
-from napari_sem4d.metrology.intervals import Interval, linear_interval
+from napari_sem4d.metrology.intervals import Interval, linear_interval, with_scale
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
 
 # A sample that is averaged over the width counts when at least this part of the width is valid.
@@ -43,6 +43,8 @@ class Profile:
     draws : ndarray, shape (D, N), or None
         The same profile through each posterior draw, nm; differences along the profile take their
         interval from these, because neighbouring errors are correlated.
+    scale_std : float
+        Relative standard uncertainty of the height scale; ``draws`` do not hold it, ``height_std`` does.
     """
 
     distance_nm: np.ndarray
@@ -55,6 +57,7 @@ class Profile:
     column: np.ndarray
     height_std: np.ndarray | None = None
     draws: np.ndarray | None = None
+    scale_std: float = 0.0
 
     @property
     def length_nm(self) -> float:
@@ -103,6 +106,7 @@ def sample_line(
     *,
     draws: np.ndarray | None = None,
     height_std: np.ndarray | None = None,
+    scale_std: float = 0.0,
     spacing_nm: float | None = None,
 ) -> Profile:
     """Sample the heights along a straight line.
@@ -122,6 +126,8 @@ def sample_line(
     height_std : ndarray, shape (Y, X), optional
         Standard uncertainty of a pixel, nm, used where there are no draws; errors inside the width are
         then taken as fully correlated, because nothing says otherwise.
+    scale_std : float
+        Relative standard uncertainty of the height scale, which draws do not hold: it joins them in quadrature.
     spacing_nm : float, optional
         Largest distance between samples, nm; the smaller pixel edge if not given.
 
@@ -141,6 +147,7 @@ def sample_line(
         width_px,
         draws=draws,
         height_std=height_std,
+        scale_std=scale_std,
         spacing_nm=spacing_nm,
     )
 
@@ -153,6 +160,7 @@ def sample_polyline(
     *,
     draws: np.ndarray | None = None,
     height_std: np.ndarray | None = None,
+    scale_std: float = 0.0,
     spacing_nm: float | None = None,
 ) -> Profile:
     """Sample the heights along a path of straight pieces; see :func:`sample_line`.
@@ -173,7 +181,7 @@ def sample_polyline(
     if draws is not None:
         drawn = _sample_mean(_stack(draws, surface.shape, "posterior draws"), rows, columns)
         if drawn.shape[0] > 1:
-            std = drawn.std(axis=0, ddof=1)
+            std = np.hypot(drawn.std(axis=0, ddof=1), scale_std * values)
     elif height_std is not None:
         std = _sample_mean(_stack(height_std[None], surface.shape, "height_std"), rows, columns)[0]
     return Profile(
@@ -187,6 +195,7 @@ def sample_polyline(
         column=path.column,
         height_std=std,
         draws=drawn,
+        scale_std=scale_std,
     )
 
 
@@ -198,12 +207,13 @@ def sample_rectangle(
     along: str = "long",
     draws: np.ndarray | None = None,
     height_std: np.ndarray | None = None,
+    scale_std: float = 0.0,
 ) -> Profile:
     """Sample along the middle of a rectangle (in any direction), averaged over its whole width.
 
     Parameters
     ----------
-    height, pixel_nm, draws, height_std
+    height, pixel_nm, draws, height_std, scale_std
         As in :func:`sample_line`.
     corners_rc : ndarray, shape (4, 2)
         Corners (row, column) in order around the rectangle.
@@ -220,7 +230,9 @@ def sample_rectangle(
         If there are not four corners, or ``along`` is unknown.
     """
     points, width = rectangle_axis(corners_rc, pixel_nm, along=along)
-    return sample_polyline(height, pixel_nm, points, width, draws=draws, height_std=height_std)
+    return sample_polyline(
+        height, pixel_nm, points, width, draws=draws, height_std=height_std, scale_std=scale_std
+    )
 
 
 def rectangle_axis(corners_rc: np.ndarray, pixel_nm: PixelNm, *, along: str = "long") -> tuple[np.ndarray, float]:
@@ -259,7 +271,8 @@ def read_cursors(profile: Profile, first_nm: float, second_nm: float) -> CursorR
     """Read distance, height difference (second minus first) and angle between two cursors.
 
     Heights are interpolated linearly between samples; the angle is atan(difference / distance), degrees,
-    positive where the surface rises from the first cursor to the second. Its interval comes from the draws.
+    positive where the surface rises from the first cursor to the second. The interval of the difference comes from
+    the draws and the uncertainty of the height scale.
 
     Parameters
     ----------
@@ -274,7 +287,7 @@ def read_cursors(profile: Profile, first_nm: float, second_nm: float) -> CursorR
     interval = None
     if profile.draws is not None and profile.draws.shape[0] > 1:
         ends = _read(profile.distance_nm, profile.draws, where)
-        interval = linear_interval(high - low, ends[:, 1] - ends[:, 0])
+        interval = with_scale(linear_interval(high - low, ends[:, 1] - ends[:, 0]), profile.scale_std)
     angle = float(np.degrees(np.arctan2(high - low, abs(distance)))) if distance else float("nan")
     return CursorReading(abs(distance), high - low, angle, interval.std if interval else None, interval)
 

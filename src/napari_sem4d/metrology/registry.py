@@ -36,6 +36,10 @@ class Parameter:
         "bootstrap": parametric bootstrap, bias shown; "none": an angle modulo 180 degrees has no such interval.
     scales_with_height : bool
         Whether another height scale would change the number (so a relative height gives none in nm).
+    height_power : float
+        Power of the height scale with which it grows (Sdr: 2, on gentle slopes); only with ``scales_with_height``.
+    signed : bool
+        Whether it can be negative.
     needs_s_filter : bool
         Whether noise at the pixel scale would dominate it.
     needs_one_mode : bool
@@ -51,6 +55,8 @@ class Parameter:
     uses: str
     interval: str = "bootstrap"
     scales_with_height: bool = True
+    height_power: float = 1.0
+    signed: bool = False
     needs_s_filter: bool = False
     needs_one_mode: bool = False
 
@@ -78,7 +84,7 @@ _AREAL = (
     _areal("Sp", _H, "nm", "Maximum peak height above the mean.", "heights.sp"),
     _areal("Sv", _H, "nm", "Maximum pit depth below the mean.", "heights.sv"),
     _areal("Sz", _H, "nm", "Maximum height: Sp + Sv.", "heights.sz"),
-    _areal("Ssk", _H, "", "Skewness: mean cubed height over Sq cubed.", "heights.ssk", **_FREE),
+    _areal("Ssk", _H, "", "Skewness: mean cubed height over Sq cubed.", "heights.ssk", signed=True, **_FREE),
     _areal(
         "Sku", _H, "", "Kurtosis: mean fourth power of the height over Sq to the fourth.", "heights.sku", **_FREE
     ),
@@ -101,6 +107,7 @@ _AREAL = (
         AREAL_STANDARD,
         lambda a: a.gradient[1],
         "gradient",
+        height_power=2.0,
         needs_s_filter=True,
     ),
     _areal(
@@ -217,7 +224,7 @@ _PROFILE = (
     _profile("Rv", "nm", "Mean over the section lengths of the deepest pit."),
     _profile("Rz", "nm", "Mean over the section lengths of highest peak plus deepest pit."),
     _profile("Rt", "nm", "Total height over the evaluation length."),
-    _profile("Rsk", "", "Skewness over the evaluation length.", **_FREE),
+    _profile("Rsk", "", "Skewness over the evaluation length.", signed=True, **_FREE),
     _profile("Rku", "", "Kurtosis over the evaluation length.", **_FREE),
     _profile("Rdq", "", "Root mean square slope, seven-point formula.", interval="quadratic", needs_s_filter=True),
     _profile("Rsm", "nm", "Mean spacing of the profile elements (10 % of Rp and Rv, both directions).", **_FREE),

@@ -18,6 +18,7 @@ import numpy as np
 
 from napari_sem4d.errors import DomainError
 from napari_sem4d.metrology.edges import Edge, find_edges
+from napari_sem4d.metrology.intervals import Interval, linear_interval, with_scale
 from napari_sem4d.metrology.profile import Profile
 from napari_sem4d.metrology.robust import robust_fit
 
@@ -51,6 +52,8 @@ class StepHeight:
         Standard uncertainty from the posterior draws, nm; None without draws.
     draws_nm : ndarray or None
         The height in each draw, nm.
+    scale_std : float
+        Relative standard uncertainty of the height scale.
     """
 
     height_nm: float
@@ -60,6 +63,14 @@ class StepHeight:
     noise_nm: float
     std_nm: float | None = None
     draws_nm: np.ndarray | None = None
+    scale_std: float = 0.0
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the height from the draws and the height scale; None without draws."""
+        if self.draws_nm is None:
+            return None
+        return with_scale(linear_interval(self.height_nm, self.draws_nm), self.scale_std)
 
     def level(self, distance_nm: np.ndarray, d: int) -> np.ndarray:
         """The fitted line of the stretches with that d (+1 or -1) at these distances, nm."""
@@ -112,6 +123,7 @@ def fit_stretches(profile: Profile, stretches: tuple[Stretch, ...], robust: bool
         noise_nm=fit.noise,
         std_nm=std,
         draws_nm=drawn,
+        scale_std=profile.scale_std,
     )
 
 

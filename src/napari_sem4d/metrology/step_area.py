@@ -9,6 +9,7 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 from napari_sem4d.errors import DomainError, InputError
+from napari_sem4d.metrology.intervals import Interval, linear_interval, with_scale
 from napari_sem4d.metrology.levelling import level_facet
 from napari_sem4d.metrology.material_ratio import MaterialRatioCurve
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
@@ -33,6 +34,8 @@ class ArealStep:
         Standard uncertainty from the draws, nm.
     draws_nm : ndarray or None
         The height in each draw, nm.
+    scale_std : float
+        Relative standard uncertainty of the height scale.
     """
 
     height_nm: float
@@ -42,6 +45,14 @@ class ArealStep:
     noise_nm: float
     std_nm: float | None = None
     draws_nm: np.ndarray | None = None
+    scale_std: float = 0.0
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the height from the draws and the height scale; None without draws."""
+        if self.draws_nm is None:
+            return None
+        return with_scale(linear_interval(self.height_nm, self.draws_nm), self.scale_std)
 
 
 def areal_step_height(
@@ -52,6 +63,7 @@ def areal_step_height(
     lower: np.ndarray | None = None,
     exclude_nm: float | None = None,
     draws: np.ndarray | None = None,
+    scale_std: float = 0.0,
 ) -> ArealStep:
     """Measure the height between two levels of a map (step, grating, islands), tilt included in the fit.
 
@@ -68,6 +80,8 @@ def areal_step_height(
         narrower level's width, but at most a tenth of the map.
     draws : ndarray, shape (D, Y, X), optional
         Posterior draws, nm.
+    scale_std : float
+        Relative standard uncertainty of the height scale; joins the noise in the interval.
 
     Returns
     -------
@@ -115,7 +129,7 @@ def areal_step_height(
         vector = fit.functional(design, 3) * np.sign(h or 1.0)
         drawn = np.array([2.0 * float(vector @ np.asarray(draw)[use]) for draw in draws])
         std = float(drawn.std(ddof=1))
-    return ArealStep(2.0 * abs(float(h)), up, low, a * x + c * y + b, fit.noise, std, drawn)
+    return ArealStep(2.0 * abs(float(h)), up, low, a * x + c * y + b, fit.noise, std, drawn, scale_std)
 
 
 def _fit(

@@ -80,6 +80,8 @@ class Surface:
         True: no reference has fixed the height scale.
     reliable_nm : (shortest, longest) or None
         Band of wavelengths that the instrument gives reliably, nm.
+    scale_std : float
+        Relative standard uncertainty of the height scale from the calibration (0 where none is known).
     raw, raw_draws : ndarray, shapes (Y, X) and (D, Y, X), or None
         The untreated heights, from which treated draws are made one at a time.
     """
@@ -92,6 +94,7 @@ class Surface:
     reliable_nm: tuple[float, float] | None
     raw: np.ndarray
     raw_draws: np.ndarray | None
+    scale_std: float = 0.0
 
     @property
     def number_of_draws(self) -> int:
@@ -153,6 +156,7 @@ def prepare_surface(
     draws: np.ndarray | None = None,
     relative: bool = False,
     reliable_nm: tuple[float, float] | None = None,
+    scale_std: float = 0.0,
 ) -> Surface:
     """Cut out a region, level it and filter it.
 
@@ -172,6 +176,8 @@ def prepare_surface(
         Whether the height scale is relative (not calibrated).
     reliable_nm : (float, float), optional
         Reliable band of wavelengths, nm.
+    scale_std : float
+        Relative standard uncertainty of the height scale; joins the noise in every interval.
 
     Returns
     -------
@@ -216,4 +222,5 @@ def prepare_surface(
         reliable_nm=reliable_nm,
         raw=cut,
         raw_draws=None if draws is None else np.asarray(draws)[(slice(None), *box)],
+        scale_std=0.0 if relative else float(scale_std),
     )

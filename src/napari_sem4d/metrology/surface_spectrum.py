@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sem4d.errors import DomainError, InputError
-from napari_sem4d.metrology.intervals import COVERAGE, quadratic_interval
+from napari_sem4d.metrology.intervals import COVERAGE, quadratic_interval, with_scale
 from napari_sem4d.metrology.spectrum import power_spectrum_1d, power_spectrum_2d, radial_spectrum
 from napari_sem4d.metrology.surface import Surface
 
@@ -30,7 +30,8 @@ class SurfaceSpectrum:
     unit : str
         "nm4" for radial, "nm3" for x and y.
     noise, low, high : ndarray, shape (N,), or None
-        Power of the noise that was subtracted and the 95 % interval of ``power``; None without draws.
+        Power of the noise that was subtracted and the 95 % interval of ``power``, which holds the noise and the
+        uncertainty of the height scale; None without draws.
     coverage : float
         Of the interval.
     """
@@ -91,7 +92,7 @@ def surface_spectrum(
         noisy.append(power_of(surface.height + error)[1])
     roots = [np.sqrt(np.array(values)) for values in (noisy, alone)]
     found = [
-        quadratic_interval(float(np.sqrt(p)), of_draws, of_errors)
+        with_scale(quadratic_interval(float(np.sqrt(p)), of_draws, of_errors), surface.scale_std, signed=False)
         for p, of_draws, of_errors in zip(power, roots[0].T, roots[1].T, strict=True)
     ]
     return SurfaceSpectrum(

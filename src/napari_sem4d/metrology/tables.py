@@ -19,6 +19,7 @@ _COLUMNS = (
     "high",
     "coverage",
     "std",
+    "scale_std",
     "bias",
     "levelling",
     "s_nm",

@@ -89,6 +89,11 @@ class HeightSource:
         return None if self.std is None else self._scaled(np.asarray(self.std.data[index]))
 
     @property
+    def scale_std(self) -> float:
+        """Relative standard uncertainty of the height scale from the calibration; 0 where none is known."""
+        return 0.0 if self.relative else float(sem4d_metadata(self.layer).get("scale_uncertainty") or 0.0)
+
+    @property
     def has_draws(self) -> bool:
         """Whether posterior draws may be there."""
         return not self.relative and getattr(self.layer.data, "draws", None) is not None

@@ -89,7 +89,9 @@ class Line:
             Posterior draws of the frame.
         """
         points, width = self.path(source, width_px)
-        return sample_polyline(height, source.pixel, points, width, height_std=std, draws=draws)
+        return sample_polyline(
+            height, source.pixel, points, width, height_std=std, draws=draws, scale_std=source.scale_std
+        )
 
     def outline(self, source: HeightSource, height: np.ndarray) -> Profile:
         """Heights (Y, X) along the way around the shape."""

@@ -1,8 +1,8 @@
 """What is read off a profile line: cursors and steps with their uncertainties (no Qt).
 
-With posterior draws the half width of the 95 % interval comes from them. With only a standard uncertainty for
-each pixel, errors inside a level are taken as fully correlated and those of the two ends as independent: an
-upper estimate for neighbouring points, whose errors go together.
+With posterior draws the half width of the 95 % interval comes from them and from the uncertainty of the height
+scale. With only a standard uncertainty for each pixel, its noise is taken as fully correlated inside a level and
+as independent between the two ends: an upper estimate for neighbouring points, whose errors go together.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import numpy as np
 
 from napari_sem4d.errors import DomainError
 from napari_sem4d.metrology.edges import EdgeWidth, edge_width, find_edges
-from napari_sem4d.metrology.intervals import linear_interval
 from napari_sem4d.metrology.profile import Profile, read_cursors
 from napari_sem4d.metrology.step import StepHeight, Stretch, fit_stretches, groove_height, step_height
-from napari_sem4d.widgets.profile_model import Line, StepMarks
+from napari_sem4d.widgets.profile_model import Line, StepMarks, two_digits
 
 NORMAL_95 = 1.959964
 FROM_DRAWS = "half width of the 95 % interval, from the posterior draws"
 FROM_STD = (
-    "half width of the 95 % interval, from the standard uncertainties of the two ends taken as independent "
-    "(an upper estimate for neighbouring points; reconstruct with draws for a better one)"
+    "half width of the 95 % interval, from the standard uncertainties of the two ends, their noise taken as "
+    "independent (an upper estimate for neighbouring points; reconstruct with draws for a better one)"
 )
 
 
@@ -56,14 +55,15 @@ def cursor_figures(line: Line, profile: Profile, angles: bool = True) -> CursorF
     """Read the cursor pair of a line; ``angles`` False where length and height are not in the same unit."""
     first, second = (part * profile.length_nm for part in line.cursors)
     reading = read_cursors(profile, first, second)
-    half, origin = float("nan"), ""
+    half, origin, difference = float("nan"), "", reading.height_difference_nm
     if reading.interval is not None:
-        half, origin = (reading.interval.high - reading.interval.low) / 2, FROM_DRAWS
-    elif profile.height_std is not None:
-        ends = np.interp([first, second], profile.distance_nm, profile.height_std)
-        half, origin = NORMAL_95 * float(np.hypot(*ends)), FROM_STD
+        half, origin = reading.interval.half_width, _shares(FROM_DRAWS, reading.interval.std, profile, difference)
+    elif (noise := noise_std(profile)) is not None:
+        own = float(np.hypot(*np.interp([first, second], profile.distance_nm, noise)))
+        half = NORMAL_95 * float(np.hypot(own, profile.scale_std * difference))
+        origin = _shares(FROM_STD, own, profile, difference)
     angle = reading.angle_deg if angles else float("nan")
-    return CursorFigures(profile.length_nm, reading.distance_nm, reading.height_difference_nm, angle, half, origin)
+    return CursorFigures(profile.length_nm, reading.distance_nm, difference, angle, half, origin)
 
 
 def step_figures(marks: StepMarks, profile: Profile, quick: bool = False) -> StepFigures:
@@ -90,11 +90,12 @@ def step_figures(marks: StepMarks, profile: Profile, quick: bool = False) -> Ste
     else:
         fit = {"groove": groove_height, "edge": step_height, "auto": automatic_height}[marks.kind](profile)
     half, origin = float("nan"), ""
-    if fit.draws_nm is not None:
-        interval = linear_interval(fit.height_nm, fit.draws_nm)
-        half, origin = (interval.high - interval.low) / 2, FROM_DRAWS
-    elif profile.height_std is not None:
-        half, origin = NORMAL_95 * _correlated_std(profile, fit), FROM_STD
+    if (interval := fit.interval) is not None:
+        half, origin = interval.half_width, _shares(FROM_DRAWS, interval.std, profile, fit.height_nm)
+    elif (noise := noise_std(profile)) is not None:
+        own = _correlated_std(profile, fit, noise)
+        half = NORMAL_95 * float(np.hypot(own, profile.scale_std * fit.height_nm))
+        origin = _shares(FROM_STD, own, profile, fit.height_nm)
     return StepFigures(fit, half, origin, None if quick else _width(profile, fit))
 
 
@@ -111,16 +112,31 @@ def automatic_height(profile: Profile) -> StepHeight:
     return max(fits, key=lambda fit: abs(fit.height_nm)) if fits else step_height(profile)
 
 
-def _correlated_std(profile: Profile, fit: StepHeight) -> float:
+def noise_std(profile: Profile) -> np.ndarray | None:
+    """Standard uncertainty of the samples without the share of the height scale; None where nothing is known."""
+    if profile.height_std is None:
+        return None
+    scale = profile.scale_std * profile.height_nm
+    return np.sqrt(np.maximum(profile.height_std**2 - scale**2, 0.0))
+
+
+def _shares(origin: str, noise: float, profile: Profile, height: float) -> str:
+    """Where an interval comes from, with its two standard uncertainties told apart."""
+    if not profile.scale_std:
+        return origin
+    scale = two_digits(profile.scale_std * abs(height))
+    return f"{origin}; standard uncertainty: noise {two_digits(noise)}, calibration {scale}"
+
+
+def _correlated_std(profile: Profile, fit: StepHeight, noise: np.ndarray) -> float:
     """Standard uncertainty of the height where errors inside a level are fully correlated."""
-    assert profile.height_std is not None
     levels = []
     for d in (1, -1):
         inside = np.zeros(profile.distance_nm.size, dtype=bool)
         for part in fit.stretches:
             if part.d == d:
                 inside |= (profile.distance_nm >= part.start_nm) & (profile.distance_nm <= part.end_nm)
-        levels.append(float(np.nanmean(profile.height_std[inside & profile.valid])))
+        levels.append(float(np.nanmean(noise[inside & profile.valid])))
     return float(np.hypot(*levels))
 
 

@@ -35,6 +35,8 @@ class ResultData:
         Seconds or frame numbers, see ``time_unit``.
     scale_status : str
         "calibrated" or "relative".
+    scale_std : float
+        Relative standard uncertainty of the height scale from the calibration; 0 where none is known.
     series : SemSeries or None
         Where it came from, for the SEM drape.
     draws : callable or None
@@ -52,6 +54,7 @@ class ResultData:
     scale_status: str
     series: SemSeries | None = None
     draws: DrawsReader | None = None
+    scale_std: float = 0.0
 
     @property
     def frames(self) -> int:
@@ -84,6 +87,7 @@ class ResultData:
             "path": str(self.path) if self.path else "",
             "role": role,
             "scale_status": self.scale_status,
+            "scale_uncertainty": self.scale_std,
             "pixel_nm": self.pixel_nm,
             "time_unit": self.time_unit,
             "times": [float(t) for t in self.times],
@@ -177,6 +181,7 @@ def from_dataset(dataset: xr.Dataset, path: Path | None = None, series: SemSerie
         scale_status=str(dataset.attrs.get("scale_status", "relative")),
         series=series,
         draws=(lambda i: np.asarray(dataset["draws"].isel(time=i).values)) if "draws" in dataset else None,
+        scale_std=float(dataset.attrs.get("scale_uncertainty") or 0.0),
     )
 
 
@@ -224,7 +229,7 @@ class RunningResult(ResultData):
         self.relative_yield.set_frame(frame, relative_yield)
 
 
-def from_series(series: SemSeries, path: Path, calibrated: bool) -> RunningResult:
+def from_series(series: SemSeries, path: Path, scale_std: float | None) -> RunningResult:
     """Empty frames for a run that starts now; its records fill them.
 
     Parameters
@@ -233,8 +238,8 @@ def from_series(series: SemSeries, path: Path, calibrated: bool) -> RunningResul
         With known pixel size.
     path : Path
         The store that the run writes.
-    calibrated : bool
-        Whether a calibration is used.
+    scale_std : float or None
+        Relative standard uncertainty of the height scale; None where no calibration fixes it (relative height).
     """
     assert series.pixel_nm is not None
     reader = _StoreReader(path, series.shape)
@@ -252,9 +257,10 @@ def from_series(series: SemSeries, path: Path, calibrated: bool) -> RunningResul
         pixel_nm=series.pixel_nm,
         times=np.asarray(series.signal["time"].values, dtype=float),
         time_unit=str(unit),
-        scale_status="calibrated" if calibrated else "relative",
+        scale_status="relative" if scale_std is None else "calibrated",
         series=series,
         draws=reader.draws,
+        scale_std=scale_std or 0.0,
     )
     result._reader = reader
     return result

@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sem4d.errors import Cancelled, DomainError, InputError, Sem4dError
+from napari_sem4d.errors import Cancelled, DomainError, InputError
 from napari_sem4d.metrology.evaluate import Figure, evaluate
 from napari_sem4d.metrology.material_ratio import MaterialRatioCurve
 from napari_sem4d.metrology.surface import Surface, Treatment, prepare_surface
 from napari_sem4d.metrology.surface_spectrum import KINDS, SurfaceSpectrum, surface_spectrum
 from napari_sem4d.metrology.tables import tables_csv
-from napari_sem4d.widgets.workspace import sem4d_metadata
 
 if TYPE_CHECKING:
     from napari_sem4d.widgets.height_source import HeightSource
@@ -56,8 +54,7 @@ class Request:
 class Figures:
     """The table of one frame.
 
-    ``with_intervals`` says that draws have been counted in, ``scale_std`` what the calibration adds to every
-    height, which the intervals do not hold (relative standard uncertainty, 0 where none is known).
+    ``with_intervals`` says that draws have been counted in.
     """
 
     request: Request
@@ -65,7 +62,6 @@ class Figures:
     shape: tuple[int, int]
     masked_fraction: float
     with_intervals: bool = False
-    scale_std: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -126,7 +122,7 @@ def measure(request: Request, cancel: threading.Event) -> Iterator[Figures | Cur
     if request.source.has_draws:
         drawn = _prepared(request, cancel, draws=True)
         if drawn.number_of_draws > 1:
-            yield replace(_figures(request, drawn), scale_std=_scale_std(request.source))
+            yield _figures(request, drawn)
             yield _spectra(request, drawn)
 
 
@@ -177,21 +173,11 @@ def conditions(answer: Figures) -> str:
     if answer.masked_fraction > 0:
         parts.append(f"{100 * answer.masked_fraction:.2g} % without height")
     text = ", ".join(parts)
-    if answer.scale_std:
-        percent = f"{100 * answer.scale_std:.2g} %"
-        text += f". Intervals hold the noise; the calibration adds {percent} (standard uncertainty)"
+    scale = answer.request.source.scale_std
+    if answer.with_intervals:
+        text += ". Intervals hold the noise"
+        text += f" and the calibration's {100 * scale:.2g} % (standard uncertainty)" if scale else " alone"
     return text
-
-
-def _scale_std(source: HeightSource) -> float:
-    """Relative standard uncertainty of the height scale of a result."""
-    from napari_sem4d import api
-
-    path = Path(str(sem4d_metadata(source.layer).get("path", "")))
-    try:
-        return api.open_heights(path).scale_std if (path / "zarr.json").is_file() else 0.0
-    except Sem4dError:  # what is damaged is told where the heights are read
-        return 0.0
 
 
 def _length(nm: float) -> str:
@@ -207,6 +193,7 @@ def _prepared(request: Request, cancel: threading.Event, draws: bool) -> Surface
         region=None if request.region is None else request.region(index),
         draws=source.read_draws(index) if draws else None,
         relative=source.relative,
+        scale_std=source.scale_std,
     )
     if cancel.is_set():
         raise Cancelled("Something else is measured now.")

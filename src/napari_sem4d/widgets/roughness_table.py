@@ -49,6 +49,11 @@ def explanation(figure: Figure) -> str:
     ]
     if figure.bias is not None and not figure.refusal:
         lines.append(f"Noise had added {short_number(figure.bias)} {figure.unit}, which is subtracted.")
+        if figure.value == 0.0:
+            lines.append("What is left lies below the noise: only the upper end of the interval says something.")
+    if figure.std and figure.scale_std and not figure.refusal:
+        shares = f"noise {short_number(figure.std)}, calibration {short_number(figure.scale_std)} {figure.unit}"
+        lines.append(f"Standard uncertainty: {shares}.")
     if figure.refusal:
         lines.append(f"Not given: {figure.refusal}")
     return "\n".join(lines)

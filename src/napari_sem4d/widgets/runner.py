@@ -58,7 +58,7 @@ class Runner(QObject):
         from napari_sem4d import api
 
         check_output(out, resume)
-        data = from_series(series, out, calibration is not None and calibration.fixes_height_scale)
+        data = from_series(series, out, None if calibration is None else calibration.scale_uncertainty)
         if resume:
             data.already_done(finished_frames(api.open_result(out)))
         if not OneJob.take():
