@@ -1,13 +1,15 @@
-"""Our roughness figures beside those of surfalize and SurfaceTopography on surfaces of known truth, as a table.
+"""Our roughness figures beside those of surfalize, SurfaceTopography and Gwyddion on surfaces of known truth.
 
     python benchmarks/roughness_oracles.py [--markdown OUT.md]
 
-Both libraries are optional: a column stays empty where one is not installed.
+All three are optional: a column stays empty where one is not installed. Gwyddion is asked through its C library
+(Debian: apt-get install libgwyddion2-0).
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,6 +110,37 @@ def of_surface_topography(height: np.ndarray, names: list[str]) -> dict[str, flo
     return {name: float(known[name]()) for name in names if name in known}
 
 
+def of_gwyddion(height: np.ndarray, names: list[str]) -> dict[str, float]:
+    try:
+        # The second library takes symbols of the first.
+        ctypes.CDLL("libgwyddion2.so.0", mode=ctypes.RTLD_GLOBAL)
+        library = ctypes.CDLL("libgwyprocess2.so.0")
+    except OSError as error:
+        raise ImportError("Gwyddion's library is not installed") from error
+    number, pointer = ctypes.c_double, ctypes.c_void_p
+    library.gwy_process_type_init()
+    new, data = library.gwy_data_field_new, library.gwy_data_field_get_data
+    new.restype, new.argtypes = pointer, [ctypes.c_int, ctypes.c_int, number, number, ctypes.c_int]
+    data.restype, data.argtypes = ctypes.POINTER(number), [pointer]
+    rows, columns = height.shape
+    field = new(columns, rows, columns * PIXEL, rows * PIXEL, 0)
+    np.ctypeslib.as_array(data(field), (rows, columns))[:] = height
+    stats = [number() for _ in range(5)]
+    library.gwy_data_field_get_stats.argtypes = [pointer, *[ctypes.POINTER(number)] * 5]
+    library.gwy_data_field_get_stats(field, *map(ctypes.byref, stats))
+    for name in ("surface_slope", "surface_area"):
+        method = getattr(library, f"gwy_data_field_get_{name}")
+        method.restype, method.argtypes = number, [pointer]
+    area = library.gwy_data_field_get_surface_area(field) / (rows * columns * PIXEL**2)
+    found = {
+        "Sa": stats[1].value,
+        "Sq": stats[2].value,
+        "Sdq": library.gwy_data_field_get_surface_slope(field),
+        "Sdr": 100 * (area - 1),
+    }
+    return {name: found[name] for name in names if name in found}
+
+
 def column(
     work: Callable[[np.ndarray, list[str]], dict[str, float]], height: np.ndarray, names: list[str]
 ) -> dict:
@@ -117,17 +150,20 @@ def column(
         return {}
 
 
+OTHERS = (of_surfalize, of_surface_topography, of_gwyddion)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     lines = [
-        "| surface | figure | truth | this project | surfalize | SurfaceTopography |",
-        "|---|---|---|---|---|---|",
+        "| surface | figure | truth | this project | surfalize | SurfaceTopography | Gwyddion |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, (height, truth) in surfaces().items():
         names = list(truth)
-        columns = [column(work, height, names) for work in (ours, of_surfalize, of_surface_topography)]
+        columns = [column(work, height, names) for work in (ours, *OTHERS)]
         for figure in names:
             cells = [f"{c[figure]:.5g}" if figure in c else "" for c in columns]
             lines.append(f"| {name} | {figure} | {truth[figure]:.5g} | " + " | ".join(cells) + " |")

@@ -74,7 +74,7 @@ def main() -> None:
     quiet = ("--disable-pip-version-check", "--no-input", "-q", "--progress-bar", "off")
     run(python, "-m", "pip", "install", *quiet, "-c", constraints, "--upgrade", "pip")
     extra = shlex.split(os.environ.get("PIP_ARGS", ""))
-    run(python, "-m", "pip", "install", *quiet, *extra, "-c", constraints, "-e", f"{ROOT}[test,docs]")
+    run(python, "-m", "pip", "install", *quiet, *extra, "-c", constraints, "-e", f"{ROOT}[test,docs,surface-io]")
 
 
 if __name__ == "__main__":

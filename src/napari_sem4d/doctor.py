@@ -17,6 +17,8 @@ from napari_sem4d import __version__
 from napari_sem4d.system_libraries import HEADLESS_ONLY, install_line, missing_packages
 
 QT_BINDINGS = ("PySide6", "PyQt6", "PyQt5")
+UNSOUND = {("PySide6", "6.12.0"): (3, 12)}
+"""Versions that abort the program below a version of Python: each call takes a reference from None."""
 PROBE_SECONDS = 90.0
 
 
@@ -82,6 +84,15 @@ def _packages(faults: list[Fault]) -> dict[str, Any]:
     qt = {name: _installed(name) for name in QT_BINDINGS if importlib.util.find_spec(name) is not None}
     if not qt:
         faults.append(Fault("there is no Qt, so no window can be opened", 'pip install "napari-sem4d[all]"'))
+    for (name, bad), python in UNSOUND.items():
+        if qt.get(name) == bad and sys.version_info < python:
+            faults.append(
+                Fault(
+                    f"{name} {bad} ends the program after a while on Python {platform.python_version()}",
+                    f'pip install "{name}!={bad}"',
+                    serious=False,
+                )
+            )
     return found | qt
 
 

@@ -32,7 +32,7 @@ def test_a_frame_is_written_in_every_format(result: Path, tmp_path: Path, extens
     assert found.exit_code == 0, found.stderr
     assert json.loads(found.stdout)["written"] == [{"frame": 1, "path": str(out)}]
     assert out.stat().st_size > 500
-    if extension in (".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz"):
+    if extension in (".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz", ".csv"):
         again = read_surface(out)
         assert again.pixel_nm == pytest.approx((5.0, 5.0), rel=1e-6)
         assert np.abs(again.height - sine(20.0)).max() < 20  # noise of 3 nm

@@ -11,8 +11,8 @@ from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.registry import make_simulator
 from napari_sem4d.physics.materials import material
 
-DIFFERENTIABLE = ("local",)
-OPTIONS = {"local": {}, "monte_carlo": {"electrons": 30}}
+DIFFERENTIABLE = ("local", "vift")
+OPTIONS = {"local": {}, "vift": {}, "monte_carlo": {"electrons": 30}}
 
 
 @pytest.fixture(params=DIFFERENTIABLE)

@@ -1,5 +1,7 @@
 """What every differentiable engine keeps to."""
 
+import numpy as np
+import pytest
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
@@ -62,7 +64,8 @@ def test_autograd_gives_the_same_gradient_as_vjp(build, surface):
     assert torch.allclose(relative_yield.grad, to_yield, rtol=1e-9, atol=1e-12)
 
 
-def test_the_local_normal_operator_is_vjp_of_weighted_jvp_where_no_surface_sees_another(build, surface):
+@pytest.mark.parametrize("engine_name", ["local"], indirect=True)
+def test_the_local_normal_operator_is_vjp_of_weighted_jvp_where_no_pixel_acts_on_another(build, surface):
     axis = torch.arange(40, dtype=torch.float64) - 17.0
     plane = 8.0 * axis[:, None] - 5.0 * axis[None, :]
     linearisation = build().linearise(*point(plane))
@@ -79,8 +82,9 @@ def test_the_local_normal_operator_is_the_information_behind_the_slopes(build, s
     d_height, d_yield, weights = directions(surface)
     weight = weights.abs() + 0.1
     pp, qq, yy, pq, py, qy = linearisation.information(weight)
-    p, q = slopes(d_height, PIXEL_NM)
-    to_height = slopes_adjoint(pp * p + pq * q + py * d_yield, pq * p + qq * q + qy * d_yield, PIXEL_NM)
+    p, q = slopes(linearisation.attenuate(d_height), PIXEL_NM)
+    behind = slopes_adjoint(pp * p + pq * q + py * d_yield, pq * p + qq * q + qy * d_yield, PIXEL_NM)
+    to_height = linearisation.attenuate(behind)
     product = linearisation.local_normal_operator(weight)(d_height, d_yield)
     for a, b in zip(product, (to_height, py * p + qy * q + yy * d_yield), strict=True):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
@@ -108,6 +112,17 @@ def test_the_local_normal_operator_is_symmetric_and_positive(build, surface):
 
     assert abs(dot(other, product(*one)) - dot(one, product(*other))) < 1e-10 * dot(one, product(*one))
     assert dot(one, product(*one)) > 0
+
+
+def test_waves_are_attenuated_as_the_factor_says(build, surface):
+    linearisation = build().linearise(*point(surface))
+    column = torch.arange(40, dtype=torch.float64)
+    for mode in (1, 6, 15):  # cosines that mirror at the border
+        frequency = torch.tensor(np.pi * mode / 40, dtype=torch.float64)
+        wave = torch.cos(frequency * (column + 0.5)).expand(40, 40)
+        assert torch.allclose(
+            linearisation.attenuate(wave), linearisation.attenuation(frequency) * wave, rtol=0.02, atol=0.01
+        )
 
 
 def test_information_is_positive_semidefinite(build, surface):

@@ -44,6 +44,16 @@ def test_surface_topography_reads_the_same_surface(tmp_path, extension):
     assert heights.T * scale == pytest.approx(letter_f().height, abs=1e-3)
 
 
+def test_pandas_reads_the_columns_of_a_csv(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = write_surface(tmp_path / "F.csv", letter_f(hole=True))
+    table = pandas.read_csv(path, comment="#", names=["x", "y", "height"])
+    seen = table.pivot(index="y", columns="x", values="height")
+    # y grows upwards there.
+    assert seen.to_numpy()[::-1] == pytest.approx(letter_f(hole=True).height, nan_ok=True)
+    assert (seen.columns[1], seen.index[1]) == (10.0, 20.0)
+
+
 def test_fiji_and_tifffile_see_unit_size_and_an_upright_image(tmp_path):
     import tifffile
 

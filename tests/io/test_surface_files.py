@@ -13,7 +13,7 @@ from napari_sem4d.io.mesh import triangles, write_glb, write_ply
 from napari_sem4d.io.surfaces import READABLE, WRITERS, read_surface, write_surface
 
 PIXEL = (20.0, 10.0)
-MAPS = (".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz")
+MAPS = (".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz", ".csv")
 
 
 def letter_f(hole=True):

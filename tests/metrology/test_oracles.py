@@ -1,5 +1,8 @@
 """Agreement with other programs' libraries, where they are installed (they are no dependency)."""
 
+import runpy
+from pathlib import Path
+
 import pytest
 from metrology_surfaces import PIXEL, correlated
 
@@ -34,3 +37,15 @@ def test_surface_topography_agrees_on_rms_height_and_gradient(texture):
     assert ours == pytest.approx(theirs.rms_height_from_area(), rel=1e-9)
     # Their gradient is that of triangles, which sees a little less than the seven-point formula.
     assert sdq(squared_gradient(texture, PIXEL)) == pytest.approx(theirs.rms_gradient(), rel=0.01)
+
+
+def test_gwyddion_agrees_on_heights_and_gradient(texture):
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "roughness_oracles.py"
+    try:
+        theirs = runpy.run_path(str(benchmark))["of_gwyddion"](texture, ["Sa", "Sq", "Sdq"])
+    except ImportError as error:
+        pytest.skip(str(error))
+    ours = {f.name: f.value for f in evaluate(prepare_surface(texture, PIXEL, Treatment("mean")), ["Sa", "Sq"])}
+    assert ours["Sa"] == pytest.approx(theirs["Sa"], rel=1e-9)
+    assert ours["Sq"] == pytest.approx(theirs["Sq"], rel=1e-9)
+    assert sdq(squared_gradient(texture, PIXEL)) == pytest.approx(theirs["Sdq"], rel=0.01)

@@ -56,7 +56,7 @@ def test_every_format_that_can_be_written_is_offered(viewer_model, qtbot):
     dock.close()
 
 
-@pytest.mark.parametrize("extension", [".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz"])
+@pytest.mark.parametrize("extension", [".tif", ".gwy", ".gsf", ".x3p", ".sur", ".xyz", ".csv"])
 def test_the_frame_that_is_shown_comes_back_upright(result_dock, qtbot, answer_dialog, tmp_path, extension):
     answer_dialog["path"] = tmp_path / f"Höhe{extension}"
     save(result_dock, qtbot, extension)

@@ -33,12 +33,12 @@ def _plugins():
     _initialize_plugins()
 
 
-@pytest.mark.parametrize("extension", [*MAPS, ".stl", ".ply", ".glb", ".png", ".svg"])
+@pytest.mark.parametrize("extension", [*MAPS, ".csv", ".stl", ".ply", ".glb", ".png", ".svg"])
 def test_a_height_layer_is_saved_by_every_writer(tmp_path, extension):
     layer = map_layer(letter_f())
     path = str(tmp_path / f"Größe{extension}")
     assert npe2_write(path, [layer], plugin_name=PLUGIN) == [path]
-    if extension in MAPS:
+    if extension in (*MAPS, ".csv"):
         found = read_surface(path)
         np.testing.assert_allclose(found.height, letter_f(), atol=1e-3)
         assert found.pixel_nm == pytest.approx((5.0, 5.0))

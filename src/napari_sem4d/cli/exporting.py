@@ -12,7 +12,7 @@ from napari_sem4d.cli.console import Json, answer, told
 from napari_sem4d.errors import SettingsError
 
 # What write_surface knows; a test holds the two together, so that --help needs no numpy.
-EXTENSIONS = ".tif .tiff .gwy .gsf .x3p .sur .xyz .txt .stl .ply .glb .png .svg"
+EXTENSIONS = ".tif .tiff .gwy .gsf .x3p .sur .xyz .txt .csv .stl .ply .glb .png .svg"
 
 
 @told
@@ -35,7 +35,7 @@ def export(
     l_nm: shared.LNm = None,
     json: Json = False,
 ) -> None:
-    """Write heights as a map (TIFF, Gwyddion, X3P, SUR, XYZ), a mesh (STL, PLY, GLB) or a picture (PNG, SVG)."""
+    """Write heights as a map (TIFF, Gwyddion, X3P, SUR, XYZ, CSV), a mesh (STL, PLY, GLB) or a picture."""
     from napari_sem4d.io.heights import levelled
     from napari_sem4d.io.surfaces import numbered, write_surface
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari_sem4d.physics.materials import Material
 
 
-EngineName = Literal["local"]
+EngineName = Literal["local", "vift"]
 """Engines that the solver can use."""
 
-SimulatorName = Literal["local", "monte_carlo"]
+SimulatorName = Literal["local", "vift", "monte_carlo"]
 """Engines that images can be simulated with; ``monte_carlo`` has no derivative, so no surface is found with it."""
 
 
@@ -103,11 +103,22 @@ class Linearisation(Protocol):
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Return the local part of ``J^T W J`` as a function of (height change, yield change).
 
-        The product with :meth:`information` behind the slope operator, symmetric and positive: what a pixel's own
-        slope and yield do to its own signals, everything else held fixed. It approximates
-        ``vjp(weight * jvp(...))``, and is equal to it where pixels do not act on one another. For solvers that
-        take their gradient from :meth:`vjp`, and for the uncertainty.
+        The product with :meth:`information` behind the slope operator and :meth:`attenuate`, symmetric and
+        positive: what a pixel's own slope and yield do to its own signals, everything else held fixed. It
+        approximates ``vjp(weight * jvp(...))``, and is equal to it where pixels do not act on one another. For
+        solvers that take their gradient from :meth:`vjp`, and for the uncertainty.
         """
+        ...
+
+    def attenuate(self, height: torch.Tensor) -> torch.Tensor:
+        """What the spread of electrons leaves of a height's contrast, about; a symmetric operator.
+
+        An engine without such a spread returns the height (Y, X) as it is.
+        """
+        ...
+
+    def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
+        """The factor by which :meth:`attenuate` weakens waves of angular frequencies, rad per pixel (any shape)."""
         ...
 
 

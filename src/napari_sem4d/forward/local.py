@@ -11,6 +11,7 @@ import torch
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import ForwardSetup
+from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.physics.bounce import BounceTerm
 from napari_sem4d.physics.local_law import LocalLaw, law_for
@@ -167,25 +168,21 @@ class LocalLinearisation:
         torch.Tensor, shape (6, Y, X)
             pp, qq, yy, pq, py, qy of the symmetric 3 x 3 matrix.
         """
-        a, b, c = self.by_p, self.by_q, self.by_yield
-        wa, wb, wc = weight * a, weight * b, weight * c
-        pairs = ((wa, a), (wb, b), (wc, c), (wa, b), (wa, c), (wb, c))
-        return torch.stack([(x * y).sum(0) for x, y in pairs])
+        return information_of(weight, self.by_p, self.by_q, self.by_yield)
 
     def local_normal_operator(
         self, weight: torch.Tensor
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Return ``J^T W J`` with shadows and bounces held fixed, as a function of (height, relative yield)."""
-        pp, qq, yy, pq, py, qy = self.information(weight)
-        pixel_nm = self.pixel_nm
+        return normal_operator(self.information(weight), self.pixel_nm, self.attenuate)
 
-        def product(d_height: torch.Tensor, d_yield: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            p, q = slopes(d_height, pixel_nm)
-            to_p = pp * p + pq * q + py * d_yield
-            to_q = pq * p + qq * q + qy * d_yield
-            return slopes_adjoint(to_p, to_q, pixel_nm), py * p + qy * q + yy * d_yield
+    def attenuate(self, height: torch.Tensor) -> torch.Tensor:
+        """Heights as they are: every pixel shows its own slope."""
+        return height
 
-        return product
+    def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
+        """One for waves of all angular frequencies, rad per pixel."""
+        return torch.ones_like(frequency)
 
 
 class _Response(torch.autograd.Function):

@@ -9,8 +9,6 @@ import torch
 from napari_sem4d.forward.engine import DifferentiableEngine, Engine, EngineName, ForwardSetup, SimulatorName
 from napari_sem4d.forward.local import LocalEngine
 
-_DIFFERENTIABLE: dict[str, type[LocalEngine]] = {"local": LocalEngine}
-
 
 def make_engine(
     name: EngineName,
@@ -22,12 +20,17 @@ def make_engine(
 
     Raises
     ------
-    KeyError
-        If no engine has that name (the settings model admits only known ones).
     SettingsError
         If the setup lacks the beam energy or the segments.
+    DomainError, StoreError
+        If ViFT does not know the detector's thresholds, or its weights are missing.
     """
-    return _DIFFERENTIABLE[name](setup, dtype, device)
+    if name == "vift":
+        # The network is loaded only where it is used.
+        from napari_sem4d.forward.vift import VisionEngine
+
+        return VisionEngine(setup, dtype, device)
+    return LocalEngine(setup, dtype, device)
 
 
 def make_simulator(

@@ -47,8 +47,11 @@ class SpectralHessian:
         sin_x, sin_y = torch.sin(kx).square() * per_area, torch.sin(ky).square() * per_area
         unit = objective.priors.curvature_symbol(shape, like)
         yield_total = yy + objective.priors.yield_weight * laplacian_symbol(shape, like)
-        coupling = float(squares[0]) * sin_x + float(squares[1]) * sin_y
-        return cls(pp * sin_x + qq * sin_y, unit, yield_total, coupling, objective.priors.curvature_weight)
+        left = state.linearisation.attenuation((ky.square() + kx.square()).sqrt()).square()
+        coupling = left * (float(squares[0]) * sin_x + float(squares[1]) * sin_y)
+        return cls(
+            left * (pp * sin_x + qq * sin_y), unit, yield_total, coupling, objective.priors.curvature_weight
+        )
 
     @property
     def height_total(self) -> torch.Tensor:

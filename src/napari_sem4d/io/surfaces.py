@@ -17,7 +17,7 @@ from napari_sem4d.io.other_surfaces import can_read_others, read_other
 from napari_sem4d.io.sur_map import read_sur, write_sur
 from napari_sem4d.io.tiff_map import read_tiff, write_tiff
 from napari_sem4d.io.x3p_map import read_x3p, write_x3p
-from napari_sem4d.io.xyz_map import read_xyz, write_xyz
+from napari_sem4d.io.xyz_map import read_xyz, write_csv, write_xyz
 
 WRITERS: dict[str, Callable[[Path, HeightMap], None]] = {
     ".tif": write_tiff,
@@ -28,6 +28,7 @@ WRITERS: dict[str, Callable[[Path, HeightMap], None]] = {
     ".sur": write_sur,
     ".xyz": write_xyz,
     ".txt": write_xyz,
+    ".csv": write_csv,
     ".stl": write_stl,
     ".ply": write_ply,
     ".glb": write_glb,

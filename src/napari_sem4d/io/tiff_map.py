@@ -59,7 +59,10 @@ def read_tiff(path: Path, pixel_nm: tuple[float, float] | None, height_unit: str
         raise InputError(f"{path.name} has {len(planes)} images, there is no image {frame}: choose another one.")
     found = pixel_nm or _pixel(resolution, str(tags.get("unit", "")))
     if found is None:
-        raise InputError(f"{path.name} does not say its pixel size in nm (a resolution in dpi is none): give it.")
+        raise InputError(
+            f"{path.name} does not say its pixel size in nm (a resolution in dpi is none): "
+            "give it (pixel_nm in Python, --pixel-nm on the command line)."
+        )
     named = str(tags.get("vunit", ""))
     relative = named.endswith("(relative)")
     unit = height_unit or named.removesuffix("(relative)").strip()

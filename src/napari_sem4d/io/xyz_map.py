@@ -1,4 +1,4 @@
-"""XYZ text: one point a line, x to the right, y up, on a regular grid; invalid pixels are left out."""
+"""XYZ text and CSV: one point a line, x to the right, y up, on a regular grid; invalid pixels are left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from napari_sem4d.errors import InputError
 from napari_sem4d.io.height_map import HeightMap, UnknownUnitError, height_map, unit_nm
 
 
-def write_xyz(path: Path, surface: HeightMap) -> None:
+def write_csv(path: Path, surface: HeightMap) -> None:
+    """The same as :func:`write_xyz` with commas, for spreadsheets."""
+    write_xyz(path, surface, ",")
+
+
+def write_xyz(path: Path, surface: HeightMap, separator: str = " ") -> None:
     """Write x, y and height in nm with a header that says so; y grows upwards, as on the screen."""
     rows = surface.height.shape[0]
     row, column = np.nonzero(np.isfinite(surface.height))
@@ -21,7 +26,7 @@ def write_xyz(path: Path, surface: HeightMap) -> None:
     note = " (relative)" if surface.relative else ""
     header = f"unit: nm\ncolumns: x, y (up), height{note}\npoints: {len(table)}\ntitle: {surface.title}"
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        np.savetxt(stream, table, fmt="%.9g", header=header)
+        np.savetxt(stream, table, fmt="%.9g", header=header, delimiter=separator)
 
 
 def read_xyz(path: Path, unit: str | None) -> HeightMap:

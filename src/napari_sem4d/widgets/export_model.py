@@ -29,6 +29,7 @@ FORMATS = {
     ".x3p": "X3P (ISO 25178-72)",
     ".sur": "Digital Surf",
     ".xyz": "XYZ text",
+    ".csv": "CSV of x, y, height",
     ".stl": "STL mesh",
     ".ply": "PLY mesh with colours",
     ".glb": "GLB mesh with texture",
