@@ -244,6 +244,19 @@ def test_a_map_without_a_pixel_size_is_measured_in_pixels_until_it_is_given(view
     dock.close()
 
 
+def test_a_turned_map_is_not_offered_and_it_is_said(viewer_model, qtbot):
+    layer = viewer_model.add_image(np.random.default_rng(0).random((30, 40)), name="AFM", rotate=20)
+    dock = Profile(viewer_model)
+    qtbot.addWidget(dock)
+    assert dock.chooser.box.count() == 0 and dock.source is None
+    assert "'AFM': rotated" in dock.chooser.turned.text() and not dock.chooser.turned.isHidden()
+    layer.rotate = 0
+    assert dock.source is not None and dock.chooser.turned.isHidden()
+    layer.affine = [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert dock.source is None and "'AFM'" in dock.chooser.turned.text()
+    dock.close()
+
+
 def test_relative_heights_say_so_and_have_neither_uncertainty_nor_angle(viewer_model, qtbot):
     show_result(viewer_model, from_dataset(ramp_dataset("relative")))
     dock = Profile(viewer_model)

@@ -21,6 +21,7 @@ from napari_sem4d.widgets.latest_job import LatestJob
 from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
 from napari_sem4d.widgets.roughness import Roughness
+from napari_sem4d.widgets.roughness_plots import TITLES
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -223,6 +224,29 @@ def test_the_plots_show_the_measured_region(map_dock, qtbot):
     assert np.sum(map_dock.plots._bars.opts["height"]) == pytest.approx(100.0)
     wavelength, power = map_dock.plots._spectra["x"].getOriginalDataset()
     assert wavelength[np.argmax(power)] == pytest.approx(80.0)  # 16 pixels of 5 nm
+
+
+def test_the_plot_that_is_shown_is_saved_as_columns_with_units(result_dock, qtbot, tmp_path, monkeypatch):
+    def saved(title):
+        target = tmp_path / f"{title}.csv"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+        result_dock.plots.setCurrentIndex(TITLES.index(title))
+        qtbot.mouseClick(result_dock.curves_button, LEFT)
+        return list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8")))) if target.exists() else None
+
+    ratio = saved("Ratio")
+    assert (float(ratio[0]["material_ratio (%)"]), float(ratio[-1]["material_ratio (%)"])) == (0, 100)
+    assert float(ratio[0]["height_from_mean (nm)"]) > 15
+    assert sum(float(row["area (%)"]) for row in saved("Histogram")) == pytest.approx(100, abs=0.01)
+    along_x = [row for row in saved("Spectrum") if row["kind"] == "x"]
+    highest = max(along_x, key=lambda row: float(row["power"]))
+    assert float(highest["wavelength_nm"]) == pytest.approx(80.0) and highest["unit"] == "nm3"
+    assert float(highest["low"]) < float(highest["power"]) < float(highest["high"])
+    assert saved("Time") is None and "nothing to save yet" in result_dock.message.text()
+    qtbot.mouseClick(result_dock.all_button, LEFT)
+    qtbot.waitUntil(lambda: not result_dock.frames_job.running, timeout=20_000)
+    result_dock.table.choose("Sq")
+    assert [row["time (s)"] for row in saved("Time")] == ["0", "4", "8"]
 
 
 def test_a_relative_height_gives_no_nm_unless_relative_units_are_ticked(viewer_model, qtbot, stores):

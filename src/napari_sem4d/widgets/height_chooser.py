@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_sem4d.widgets import profile_rows as rows
-from napari_sem4d.widgets.height_source import HeightSource, height_source, set_value_unit
+from napari_sem4d.widgets.height_source import HeightSource, height_source, set_value_unit, turned_sentence
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.profile_tools import VALUE_UNITS
 
@@ -52,9 +52,21 @@ class HeightChooser(QWidget):
         column.setSpacing(4)
         column.addLayout(top)
         column.addWidget(self.pixel_row)
+        self.turned = QLabel()
+        self.turned.setWordWrap(True)
+        column.addWidget(self.turned)
         for signal in (viewer.layers.events.inserted, viewer.layers.events.removed):
             connect_while_alive(self, signal, self.renew)
+        connect_while_alive(self, viewer.layers.events.inserted, self._watch)
+        for layer in viewer.layers:
+            self._watch(layer=layer)
         self.renew()
+
+    def _watch(self, event: Any = None, layer: Any = None) -> None:
+        """A map that is turned by hand cannot be measured any more."""
+        layer = layer if layer is not None else event.value
+        for signal in (layer.events.rotate, layer.events.shear, layer.events.affine):
+            connect_while_alive(self, signal, self.renew)
 
     def renew(self, event: Any = None) -> None:
         """Offer the layers that hold heights; keep the choice while it is there, take a newly opened one."""
@@ -71,6 +83,9 @@ class HeightChooser(QWidget):
         if wanted:
             self.box.setCurrentIndex(found.index(wanted[0]))
         self.box.blockSignals(False)
+        turned = turned_sentence(self.viewer.layers)
+        self.turned.setText(turned)
+        self.turned.setVisible(bool(turned))
         self._chosen()
 
     def _chosen(self, *_: object) -> None:

@@ -124,7 +124,7 @@ class HeightSource:
 
 
 def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
-    """A layer as a source of heights; None for layers that hold none.
+    """A layer as a source of heights; None for layers that hold none, and for those that lie turned.
 
     Parameters
     ----------
@@ -133,14 +133,10 @@ def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
     layers : iterable of layers
         Where the uncertainty of the same result is looked for.
     """
-    if not isinstance(layer, Image) or layer.rgb or layer.multiscale or layer.ndim < 2:
+    if not _may_hold_heights(layer) or is_turned(layer):
         return None
     entry = sem4d_metadata(layer)
-    if entry and entry.get("role") != "height":
-        return None
     to_nm = _nanometres(layer.units[-1])
-    if layer.rotate is not None and not np.allclose(layer.rotate, np.eye(layer.ndim)):
-        return None  # rows and columns would not lie along y and x
     factor = to_nm if to_nm is not None else 1.0
     pixel = (float(layer.scale[-2]) * factor, float(layer.scale[-1]) * factor)
     std = None
@@ -160,6 +156,30 @@ def height_source(layer: Any, layers: Any = ()) -> HeightSource | None:
         None if relative else std,
         (float(layer.translate[-2]) * factor, float(layer.translate[-1]) * factor),
         value_nm if value_nm is not None else 1.0,
+    )
+
+
+def _may_hold_heights(layer: Any) -> bool:
+    if not isinstance(layer, Image) or layer.rgb or layer.multiscale or layer.ndim < 2:
+        return False
+    entry = sem4d_metadata(layer)
+    return not entry or entry.get("role") == "height"
+
+
+def is_turned(layer: Image) -> bool:
+    """Whether rows and columns do not lie along y and x, or are stretched on top of the pixel size."""
+    turned = np.array(layer.affine.affine_matrix[:-1, :-1]) @ layer.rotate
+    return not np.allclose(turned, np.eye(layer.ndim)) or bool(np.any(layer.shear))
+
+
+def turned_sentence(layers: Any) -> str:
+    """Which maps are not offered because they lie turned, and what to do; empty where there are none."""
+    names = [f"'{layer.name}'" for layer in layers if _may_hold_heights(layer) and is_turned(layer)]
+    if not names:
+        return ""
+    return (
+        f"{', '.join(names)}: rotated, sheared or stretched by hand in the viewer, so lengths cannot be read. "
+        "Reset the transform of the layer, or turn the file before it is opened."
     )
 
 

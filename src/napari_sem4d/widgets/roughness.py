@@ -42,8 +42,7 @@ RELATIVE = "Relative height: no reference has fixed the scale, so figures in nm 
 FOLDER = "roughness"
 WAIT_MS = 50
 """Pause of the mouse after which a change is measured."""
-FIRST = "Sq"
-DETAIL_LINES = 4
+FIRST, DETAIL_LINES = "Sq", 4
 
 
 class Roughness(Dock):
@@ -93,6 +92,8 @@ class Roughness(Dock):
         self.all_button.setToolTip("Measure every frame in this region; the tab 'Time' shows the chosen figure")
         self.csv_button = QPushButton("CSV…")
         self.csv_button.setToolTip("Save the table with units, intervals, definitions; of all times once measured")
+        self.curves_button = QPushButton("Curve…")
+        self.curves_button.setToolTip("Save the numbers of the plot that is shown as CSV")
         self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip("Copy the same to the clipboard, for a spreadsheet")
         upper = QWidget()
@@ -109,7 +110,7 @@ class Roughness(Dock):
         halves.setSizes([420, 230])
         halves.setChildrenCollapsible(False)
         buttons = QHBoxLayout()
-        for button in (self.all_button, self.csv_button, self.copy_button):
+        for button in (self.all_button, self.csv_button, self.curves_button, self.copy_button):
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.setSpacing(4)
@@ -127,6 +128,7 @@ class Roughness(Dock):
         self.table.chosen.connect(self._figure_chosen)
         self.all_button.clicked.connect(self._all_clicked)
         self.csv_button.clicked.connect(self.ask_csv)
+        self.curves_button.clicked.connect(self.ask_curves)
         self.copy_button.clicked.connect(self.copy)
         self.job.answered.connect(self._take)
         self.frames_job.answered.connect(self._take_frame)
@@ -136,9 +138,8 @@ class Roughness(Dock):
             connect_while_alive(self, signal, self._layers_changed)
         connect_while_alive(self, self.viewer.dims.events.current_step, self._frame_changed)
         connect_while_alive(self, self.space.frames_changed, self.later)
-        self.destroyed.connect(self.regions.let_go)
-        for job in (self.job, self.frames_job):
-            self.destroyed.connect(job.cancel)
+        for slot in (self.regions.let_go, self.job.cancel, self.frames_job.cancel):
+            self.destroyed.connect(slot)
 
     # --- what is measured -------------------------------------------------------------------------------
 
@@ -342,16 +343,24 @@ class Roughness(Dock):
         if self.answer is None:
             self.message.say("There is no table to save yet.", "ask")
             return
-        start = str(remembered_folder(FOLDER) / "roughness.csv")
-        name, _ = QFileDialog.getSaveFileName(self, "Save the table", start, "CSV (*.csv)")
-        if name:
-            self.save_csv(Path(name))
+        self._ask("roughness.csv", self.text())
 
-    def save_csv(self, path: Path) -> None:
-        """Write the table to a CSV file."""
-        path = path if path.suffix else path.with_suffix(".csv")
+    def ask_curves(self) -> None:
+        """Ask for a file and write the plot that is shown to it."""
+        text = self.plots.text()
+        if not text:
+            self.message.say(f"The plot '{self.plots.title}' shows nothing to save yet.", "ask")
+            return
+        self._ask(f"{self.plots.title.lower()}.csv", text)
+
+    def _ask(self, name: str, text: str) -> None:
+        start = str(remembered_folder(FOLDER) / name)
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save as CSV", start, "CSV (*.csv)")
+        if not chosen:
+            return
+        path = Path(chosen) if Path(chosen).suffix else Path(chosen).with_suffix(".csv")
         try:
-            path.write_text(self.text(), encoding="utf-8", newline="\n")
+            path.write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             self.message.say(f"{path} could not be written ({error.strerror}). Choose another folder.", "error")
             return

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtWidgets import QTabWidget, QWidget
 
+from napari_sem4d.metrology.tables import columns_csv
 from napari_sem4d.widgets.roughness_model import Curves, Spectra
 
 TITLES = ("Ratio", "Histogram", "Spectrum", "Time")
@@ -63,6 +65,7 @@ class RoughnessPlots(QTabWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._columns: dict[str, list[tuple[dict[str, str], dict[str, np.ndarray]]]] = {}
         self.ratio = Plot("material ratio (%)", "height (nm)")
         self.histogram = Plot("height (nm)", "area (%)")
         self.spectrum = Plot("wavelength (nm)", "power", {"bottom": LogAxis("bottom")})
@@ -96,6 +99,16 @@ class RoughnessPlots(QTabWidget):
         """The plots in the order of the tabs."""
         return self.ratio, self.histogram, self.spectrum, self.time
 
+    @property
+    def title(self) -> str:
+        """Name of the plot that is shown."""
+        return self.tabText(self.currentIndex())
+
+    def text(self, separator: str = ",") -> str:
+        """Columns of the plot that is shown, units in their names; empty where it shows nothing."""
+        parts = self._columns.get(self.title, [])
+        return columns_csv(parts, separator) if parts else ""
+
     def follow_theme(self) -> None:
         """Take the colours of the window."""
         for plot in self.all:
@@ -105,11 +118,20 @@ class RoughnessPlots(QTabWidget):
         """Show ratio curve and histogram; None empties them."""
         self.ratio.name_axes("material ratio (%)", f"height ({unit})")
         self.histogram.name_axes(f"height from the mean ({unit})", "area (%)")
+        height = f"height_from_mean ({unit})"
+        self._columns |= {"Ratio": [], "Histogram": []}
         if curves is None:
             self._curve.setData([], [])
             self._core.setData([], [])
             self._bars.setOpts(x0=[], x1=[], height=[])
             return
+        self._columns["Ratio"] = [({}, {"material_ratio (%)": curves.ratio_percent, height: curves.height_nm})]
+        bins = {
+            f"from {height}": curves.edges_nm[:-1],
+            f"to {height}": curves.edges_nm[1:],
+            "area (%)": curves.percent,
+        }
+        self._columns["Histogram"] = [({}, bins)]
         self._curve.setData(curves.ratio_percent, curves.height_nm)
         if curves.core is None:
             self._core.setData([], [])
@@ -120,6 +142,7 @@ class RoughnessPlots(QTabWidget):
     def show_spectra(self, spectra: Spectra | None, relative: bool) -> None:
         """Show the spectra; None empties the plot."""
         found = spectra.spectra if spectra is not None else {}
+        self._columns["Spectrum"] = [_spectrum_columns(one) for one in found.values()]
         self.spectrum.name_axes("wavelength (nm)", "power (relative)" if relative else "power (nm3, nm4)")
         self.spectrum.setTitle(spectra.told if spectra is not None and not found else None, size="8pt")
         for kind, item in self._spectra.items():
@@ -147,6 +170,8 @@ class RoughnessPlots(QTabWidget):
         """Show a figure over time, intervals where ``low`` and ``high`` are finite, and the frame shown."""
         self.time.name_axes(*labels)
         x, y, below, above = (np.asarray(v, dtype=float) for v in (times, values, low, high))
+        columns = {labels[0]: x, labels[1]: y, f"{labels[1]}, low": below, f"{labels[1]}, high": above}
+        self._columns["Time"] = [({}, columns)] if x.size else []
         self._course.setData(x, y, connect="finite")
         barred = np.isfinite(below) & np.isfinite(above) & np.isfinite(y)
         self._errors.setVisible(bool(barred.any()))
@@ -155,6 +180,13 @@ class RoughnessPlots(QTabWidget):
         self._now.setVisible(now is not None and x.size > 0)
         if now is not None:
             self._now.setValue(now)
+
+
+def _spectrum_columns(one: Any) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    lost = np.full(one.power.size, np.nan)
+    columns = {"frequency_per_nm": one.frequency_per_nm, "wavelength_nm": one.wavelength_nm, "power": one.power}
+    columns |= {name: lost if (v := getattr(one, name)) is None else v for name in ("noise", "low", "high")}
+    return {"kind": one.kind, "unit": one.unit}, columns
 
 
 def _positive(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
