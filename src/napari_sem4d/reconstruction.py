@@ -150,7 +150,7 @@ def _choose_weight(
             preview = _preview(setup, pixels)
             if n == 0:
                 yield Preview(frame, setup.stage.heights(preview.height, plane_removed=False))
-            _, objective, guess = _start(setup, setup.settings, pixels, preview)
+            _, objective, guess = _start(setup, setup.settings, pixels, preview, cancel)
         except InputError:
             continue  # it is flagged when its turn comes
         weights.append(find_weight(objective, guess, setup.settings.inversion, lambda _: _check(cancel))[0])
@@ -165,9 +165,9 @@ def _preview(setup: Setup, pixels: np.ndarray) -> LinearPreview:
 
 
 def _start(
-    setup: Setup, settings: Settings, pixels: np.ndarray, preview: LinearPreview
+    setup: Setup, settings: Settings, pixels: np.ndarray, preview: LinearPreview, cancel: threading.Event
 ) -> tuple[PreparedFrame, Objective, State]:
-    """Weigh a frame's signals, and evaluate its objective at the preview."""
+    """Weigh a frame's signals, and evaluate its objective where the solver starts."""
     import torch
 
     from napari_sem4d.inversion.frame import first_guess
@@ -175,7 +175,10 @@ def _start(
 
     prepared = prepare_frame(pixels, setup.noise, setup.series.saturation, device=setup.device)
     height = torch.as_tensor(preview.height, device=setup.device)
-    return prepared, *first_guess(setup.engine, prepared.data, settings.inversion, height, preview.mean_yield)
+    objective, state = first_guess(
+        setup.engine, prepared.data, settings.inversion, height, preview.mean_yield, lambda _: _check(cancel)
+    )
+    return prepared, objective, state
 
 
 def _frame(
@@ -191,7 +194,7 @@ def _frame(
     preview = _preview(setup, pixels)
     yield Preview(frame, setup.stage.heights(preview.height, plane_removed=False))
     _check(cancel)
-    prepared, objective, guess = _start(setup, settings, pixels, preview)
+    prepared, objective, guess = _start(setup, settings, pixels, preview, cancel)
     valid = torch.as_tensor(prepared.valid, device=setup.device)
     solution = solve_frame(objective, guess, settings.inversion, on_step=lambda _: _check(cancel))
     state = solution.state

@@ -30,7 +30,7 @@ def simulate(
     set_: Set = None,
     detector: Preset = None,
     engine: Annotated[
-        str, typer.Option(metavar="monte_carlo|local", help="Engine; local gives the law of planes with noise.")
+        str, typer.Option(metavar="monte_carlo|vift|local", help="Engine; vift and local add counting noise.")
     ] = "monte_carlo",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the electrons and of a scene's random places.")] = 0,
     pixel_nm: Annotated[

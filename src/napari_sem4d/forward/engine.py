@@ -118,13 +118,18 @@ class Linearisation(Protocol):
         ...
 
     def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
-        """The factor by which :meth:`attenuate` weakens waves of angular frequencies, rad per pixel (any shape)."""
+        """The factor by which :meth:`attenuate` weakens waves of angular frequencies, rad per pixel."""
         ...
 
 
 @runtime_checkable
 class DifferentiableEngine(Engine, Protocol):
     """An engine whose derivative with respect to height and relative yield is known."""
+
+    @property
+    def start(self) -> DifferentiableEngine | None:
+        """A quicker engine whose solution is a good point to start from; None where the preview is."""
+        ...
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> Linearisation:
         """Signals and derivative at (height in nm, relative yield), both of shape (Y, X)."""

@@ -10,7 +10,7 @@ import torch
 
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
-from napari_sem4d.forward.engine import ForwardSetup
+from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.physics.bounce import BounceTerm
@@ -36,6 +36,7 @@ class LocalEngine:
     """
 
     name = "local"
+    start: DifferentiableEngine | None = None
 
     def __init__(
         self, setup: ForwardSetup, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"

@@ -45,8 +45,9 @@ def first_guess(
     settings: InversionSettings,
     height: torch.Tensor,
     mean_yield: float,
+    on_step: Callable[[State], None] | None = None,
 ) -> tuple[Objective, State]:
-    """The objective and its state at the preview, from which the solver starts.
+    """The objective and its state where the solver starts: at the preview, or at a quicker engine's solution.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ def first_guess(
         Height of the preview, nm.
     mean_yield : float
         Mean relative yield of the preview (the frame's common gain).
+    on_step : callable, optional
+        Called with every accepted state of the quicker engine; may raise to cancel.
 
     Returns
     -------
@@ -65,6 +68,12 @@ def first_guess(
     state : State
         Of that objective.
     """
+    if engine.start is not None:
+        open_weight = settings.model_copy(update={"curvature_weight": None})
+        quick = solve_frame(
+            *first_guess(engine.start, data, open_weight, height, mean_yield), open_weight, on_step
+        )
+        height, mean_yield = quick.state.height, float(quick.state.relative_yield.mean())
     pixel_nm = engine.setup.pixel_nm
     objective = Objective(engine, data, Priors(settings.curvature_weight or 1.0, 0.0, pixel_nm))
     state = objective.at(height, torch.full_like(height, mean_yield))

@@ -21,7 +21,7 @@ class InversionSettings(StrictModel):
         gt=0,
         description="Length over which relative yield may change, pixels: shorter changes are read as slope",
     )
-    max_steps: int = Field(8, ge=1, le=100, description="Most Gauss-Newton steps per frame")
+    max_steps: int = Field(30, ge=1, le=200, description="Most steps of the solver per frame and weight")
     tolerance: float = Field(
         1e-4,
         gt=0,

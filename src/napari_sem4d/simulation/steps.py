@@ -57,7 +57,7 @@ def simulate_steps(
         Beam, material and detector; a detector may be the name of a preset.
     electrons : int
         Primaries a pixel. With the local engine 0 means images without noise.
-    engine : {"monte_carlo", "local"}
+    engine : {"monte_carlo", "vift", "local"}
     seed : int
         Of the electrons, and of a scene's random places.
     pixel_nm : float, optional
@@ -88,8 +88,8 @@ def simulate_steps(
     """
     if engine not in get_args(SimulatorName):
         raise SettingsError(f"engine '{engine}': images are simulated with {' or '.join(get_args(SimulatorName))}")
-    if electrons < (0 if engine == "local" else 1):
-        raise SettingsError(f"{electrons} electrons a pixel: give at least 1 (0 only with the local engine)")
+    if electrons < (1 if engine == "monte_carlo" else 0):
+        raise SettingsError(f"{electrons} electrons a pixel: give at least 1 (0 only without Monte Carlo)")
     if size < 2:
         raise SettingsError(f"a size of {size} pixels: give at least 2")
     detector = _detector(settings)
@@ -127,8 +127,8 @@ def _run(
         )
         shape = (len(detector.segments), *surface.height.shape)
         signals, errors = np.empty(shape), np.empty(shape)
-        if engine == "local":
-            signals[...], errors[...] = _by_law(setup, surface.height, electrons, seed)
+        if engine != "monte_carlo":
+            signals[...], errors[...] = _by_law(engine, setup, surface.height, electrons, seed)
         else:
             from napari_sem4d.forward.monte_carlo import MonteCarloEngine
 
@@ -161,16 +161,19 @@ def _run(
     yield Finished(folder.path, warnings=notes)
 
 
-def _by_law(setup: ForwardSetup, height: np.ndarray, electrons: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Signals and errors by the local engine, with counting noise unless ``electrons`` is 0."""
+def _by_law(
+    engine: SimulatorName, setup: ForwardSetup, height: np.ndarray, electrons: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Signals and errors by an engine without noise of its own, with counting noise unless ``electrons`` is 0."""
     import torch
 
     from napari_sem4d.forward.registry import make_simulator
     from napari_sem4d.simulation.counting import counted
 
     surface = torch.as_tensor(height, dtype=torch.float64)
-    law = make_simulator("local", setup, torch.float64)
-    signals = law.expected_signals(surface, torch.ones_like(surface)).numpy()
+    law = make_simulator(engine, setup, torch.float64)
+    with torch.no_grad():
+        signals = law.expected_signals(surface, torch.ones_like(surface)).numpy()
     if not electrons:
         return signals, np.zeros_like(signals)
     instrument = setup.instrument
