@@ -4,8 +4,8 @@
 
 Measured: sampling, plot, bands, cursors and table (``refresh``), and the painting of plot and table by Qt. A line
 is moved a little before each measurement, as napari does at every move of the mouse; the heights are smooth hills
-with 1 nm of noise. Runs without a window. Processor time of the process, so that other programs do not count: all
-of it is in one thread, and on an idle computer it is the time on the clock.
+with 1 nm of noise. Runs without a window. Times on the clock, and of the processor, which other programs do not
+lengthen: all of it is in one thread, so on an idle computer the two agree.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import argparse
 import json
 import os
 import statistics
-import time
 from pathlib import Path
 
 import numpy as np
+from machine import Times, conditions, print_figures
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    figures: dict[str, float | int | str] = {**conditions()}
 
     import xarray as xr
     from napari.components import ViewerModel
@@ -62,31 +63,26 @@ def main() -> None:
     dock.tools.choose("line")
     layer = dock.lines.layer
     assert layer is not None
-    figures: dict[str, float | int] = {}
     for mode, name in enumerate(("cursors", "step")):
         dock.modes.tabs.setCurrentIndex(mode)
         application.processEvents()
-        refreshed, painted = [], []
+        refreshed, painted = Times(), Times()
         for i in range(options.moves):
             layer._data_view.shift(i % 3, (5.0 if i % 2 else -5.0, 0.0))
             layer.events.set_data()
-            start = time.process_time()
-            dock.refresh()
-            middle = time.process_time()
-            dock.plot.viewport().repaint()
-            dock.table.viewport().repaint()
-            painted.append(1e3 * (time.process_time() - middle))
-            refreshed.append(1e3 * (middle - start))
-        total = [a + b for a, b in zip(refreshed, painted, strict=True)]
-        figures |= {
-            f"{name}: sampling, plot and table, median ms": statistics.median(refreshed),
-            f"{name}: painting, median ms": statistics.median(painted),
-            f"{name}: whole update, median ms": statistics.median(total),
-            f"{name}: whole update, 95th percentile ms": float(np.percentile(total, 95)),
-        }
+            refreshed.add(dock.refresh)
+            painted.add(lambda: (dock.plot.viewport().repaint(), dock.table.viewport().repaint()))
+        for clock in ("wall", "processor"):
+            parts = [np.array(getattr(times, clock)) for times in (refreshed, painted)]
+            total = sum(parts)
+            figures |= {
+                f"{name}: sampling, plot and table, {clock}, median ms": statistics.median(parts[0]),
+                f"{name}: painting, {clock}, median ms": statistics.median(parts[1]),
+                f"{name}: whole update, {clock}, median ms": statistics.median(total),
+                f"{name}: whole update, {clock}, 95th percentile ms": float(np.percentile(total, 95)),
+            }
     figures["points in a line"] = int(dock.profiles[0][1].distance_nm.size)
-    for what, value in figures.items():
-        print(f"{what:50} {value:.2f}" if isinstance(value, float) else f"{what:50} {value}")
+    print_figures(figures)
     if options.json is not None:
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     dock.close()

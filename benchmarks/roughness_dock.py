@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -23,6 +22,7 @@ import numpy as np
 from qtpy.QtWidgets import QApplication
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from machine import conditions, print_figures
 from roughness_speed import PIXEL_NM, surface
 
 
@@ -32,6 +32,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+
+    start_conditions = conditions()
 
     from napari.components import ViewerModel
 
@@ -70,7 +72,7 @@ def main() -> None:
         pauses.append(1e3 * max(pause, turn(lambda: not dock.job.running)))
         assert dock.answer.request.region_name == "rectangle 1"
     figures = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        **start_conditions,
         "pixels": options.size,
         "figures in the table": len(dock.table.figures),
         "wait for the mouse to rest, ms": WAIT_MS,
@@ -82,9 +84,7 @@ def main() -> None:
         "longest pause of the window, median ms": statistics.median(pauses[1:]),
         "longest pause of the window, worst ms": max(pauses[1:]),
     }
-    width = max(map(len, figures))
-    for name, value in figures.items():
-        print(f"{name:<{width}}  {value:.1f}" if isinstance(value, float) else f"{name:<{width}}  {value}")
+    print_figures(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     dock.close()

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from machine import Times, conditions, print_figures
 
 from napari_sem4d.metrology.evaluate import evaluate
 from napari_sem4d.metrology.profile import sample_line
@@ -35,15 +32,13 @@ def surface(size: int, noise_nm: float = 1.0) -> np.ndarray:
     return (texture + rng.normal(0, noise_nm, texture.shape)).astype(np.float32)
 
 
-def milliseconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time; one run before the clock starts."""
+def repeated(work: Callable[[], object], repeats: int) -> Times:
+    """Times of the work; one run before the clocks start."""
     work()
-    times = []
+    times = Times()
     for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - start))
-    return statistics.median(times)
+        times.add(work)
+    return times
 
 
 def main() -> None:
@@ -64,12 +59,11 @@ def main() -> None:
         return [sample_line(height, PIXEL_NM, a, b, 5, spacing_nm=PIXEL_NM) for a, b in ends]
 
     figures: dict[str, float | int | str] = {
+        **conditions(),
         "size": options.size,
         "parameters": len(evaluate(prepare_surface(height, PIXEL_NM, treatment))),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
-        "python": platform.python_version(),
-        "full areal set with levelling and S filter, ms": milliseconds(ours, options.repeats),
-        "three profiles, 5 pixels wide, ms": milliseconds(lines, options.repeats),
+        **repeated(ours, options.repeats).figures("full areal set with levelling and S filter"),
+        **repeated(lines, options.repeats).figures("three profiles, 5 pixels wide"),
     }
     try:
         from surfalize import Surface
@@ -83,10 +77,8 @@ def main() -> None:
             return Surface(micrometres, PIXEL_NM / 1e3, PIXEL_NM / 1e3).roughness_parameters()
 
         figures["surfalize parameters"] = len(Surface(micrometres, 0.01, 0.01).roughness_parameters())
-        figures["surfalize, ms"] = milliseconds(theirs, max(3, options.repeats // 2))
-    width = max(map(len, figures))
-    for name, value in figures.items():
-        print(f"{name:<{width}}  {value:.1f}" if isinstance(value, float) else f"{name:<{width}}  {value}")
+        figures |= repeated(theirs, max(3, options.repeats // 2)).figures("surfalize")
+    print_figures(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -88,6 +88,18 @@ def test_a_region_is_cut_levelled_and_measured_alone(texture):
     assert truth["Sq"].masked_fraction > 0.5
 
 
+def test_jumps_between_scan_lines_and_a_tilt_leave_no_trace_in_the_figures(texture):
+    y, x = np.mgrid[: texture.shape[0], : texture.shape[1]]
+    jumps = np.random.default_rng(0).normal(0, 30, (len(texture), 1))
+    spoilt = texture + jumps + 0.5 * x - 0.2 * y
+    how = Treatment("lines")
+    found = by_name(evaluate(prepare_surface(spoilt, PIXEL, how), ["Sq", "Sa"]))
+    clean = by_name(evaluate(prepare_surface(texture, PIXEL, how), ["Sq", "Sa"]))
+    for name in ("Sq", "Sa"):
+        assert found[name].value == pytest.approx(clean[name].value, rel=0.01)
+    assert by_name(evaluate(prepare_surface(spoilt, PIXEL), ["Sq"]))["Sq"].value > 1.3 * clean["Sq"].value
+
+
 def test_noise_power_is_subtracted_from_sq_and_slope(texture):
     rng = np.random.default_rng(5)
     noise = rng.normal(0, 5.0, (17, *texture.shape))

@@ -167,7 +167,7 @@ def test_draws_give_intervals_and_take_the_noise_off(result_dock):
     assert figure.bias == pytest.approx(np.hypot(truth, NOISE_NM) - truth, rel=0.3)
     assert not result_dock.table.isColumnHidden(2) and " to " in result_dock.table.cell("Sq", 2)
     assert "Noise had added" in result_dock.table.tip("Sq")
-    assert "Intervals hold the noise and the calibration's 3 % (standard" in result_dock.under.text()
+    assert "Intervals hold noise and calibration (3\u00a0%)" in result_dock.under.text()
     assert figure.scale_std == pytest.approx(0.03 * figure.value)
     assert "noise" in result_dock.table.tip("Sq") and "calibration" in result_dock.table.tip("Sq")
 

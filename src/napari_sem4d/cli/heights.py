@@ -43,7 +43,8 @@ Frames = Annotated[
     typer.Option("--frame", min=0, help="Frame, from 0, as often as needed; all finished ones without it."),
 ]
 Levelling = Annotated[
-    str, typer.Option(help="none, mean, plane, facet, or polynomial2 to polynomial8: what is removed first.")
+    str,
+    typer.Option(help="none, mean, plane, facet, lines, or polynomial2 to polynomial8: what is removed."),
 ]
 SNm = Annotated[
     float | None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sem4d.errors import DomainError, InputError
 from napari_sem4d.metrology.filters import l_filter, s_filter
-from napari_sem4d.metrology.levelling import level_facet, level_polynomial
+from napari_sem4d.metrology.levelling import level_facet, level_lines, level_polynomial
 from napari_sem4d.metrology.pixels import PixelNm, height_map, pixel_yx
 
 
@@ -20,7 +20,8 @@ class Treatment:
     Attributes
     ----------
     levelling : str
-        "none", "mean", "plane", "facet", or "polynomial2" to "polynomial8".
+        "none", "mean", "plane", "facet", "lines" (the plane, then each row's median), or "polynomial2" to
+        "polynomial8".
     s_nm, l_nm : float or None
         Nesting indices of the S and the L filter, nm; None: that filter is not used.
     """
@@ -38,13 +39,13 @@ class Treatment:
         self._degree()
 
     def _degree(self) -> int | None:
-        fixed = {"none": None, "facet": None, "mean": 0, "plane": 1}
+        fixed = {"none": None, "facet": None, "mean": 0, "plane": 1, "lines": 1}
         if self.levelling in fixed:
             return fixed[self.levelling]
         if self.levelling.startswith("polynomial") and self.levelling[10:].isdecimal():
             return int(self.levelling[10:])
         raise InputError(
-            f"Levelling is none, mean, plane, facet or polynomial2 to polynomial8, not "
+            f"Levelling is none, mean, plane, facet, lines or polynomial2 to polynomial8, not "
             f"{self.levelling!r}: choose one."
         )
 
@@ -55,6 +56,8 @@ class Treatment:
             height = level_facet(height, pixel_nm).height
         elif degree is not None:
             height = level_polynomial(height, pixel_nm, degree).height
+        if self.levelling == "lines":
+            height = level_lines(height).height
         if self.s_nm is not None:
             height = s_filter(height, pixel_nm, self.s_nm)
         if self.l_nm is not None:

@@ -40,7 +40,7 @@ from napari_sem4d.widgets.workspace import sem4d_metadata
 NO_HEIGHT = "There is no height to measure yet: reconstruct a series, or drop a height map on the window."
 RELATIVE = "Relative height: no reference has fixed the scale, so figures in nm are not given."
 FOLDER = "roughness"
-WAIT_MS = 50
+WAIT_MS = 30
 """Pause of the mouse after which a change is measured."""
 FIRST, DETAIL_LINES = "Sq", 4
 
@@ -79,7 +79,7 @@ class Roughness(Dock):
         self.unscaled = QCheckBox("in relative units")
         self.unscaled.setToolTip("Give the figures all the same, in relative units and without uncertainty")
         self.table = RoughnessTable()
-        # A label with wrapped lines would grow over the table where the window is low; this one scrolls.
+        # It scrolls: a label with wrapped lines would grow over the table where the window is low.
         self.detail = QPlainTextEdit()
         self.detail.setReadOnly(True)
         self.detail.setFrameShape(QPlainTextEdit.Shape.NoFrame)
@@ -87,6 +87,7 @@ class Roughness(Dock):
         self.detail.setFixedHeight(DETAIL_LINES * self.fontMetrics().lineSpacing() + 8)
         self.under = QLabel()
         self.under.setWordWrap(True)
+        self.under.setMinimumHeight(3 * self.fontMetrics().lineSpacing())  # else it grows over the table
         self.plots = RoughnessPlots()
         self.all_button = QPushButton("All times")
         self.all_button.setToolTip("Measure every frame in this region; the tab 'Time' shows the chosen figure")

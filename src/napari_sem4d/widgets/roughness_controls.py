@@ -9,10 +9,10 @@ from napari_sem4d.metrology.surface import Treatment
 from napari_sem4d.widgets.measured_region import KINDS, WHOLE, Region
 from napari_sem4d.widgets.tool_icons import tool_icon
 
-LEVELLINGS = ("none", "mean", "plane", "facet", *(f"polynomial{n}" for n in range(2, 9)))
+LEVELLINGS = ("none", "mean", "plane", "facet", "lines", *(f"polynomial{n}" for n in range(2, 9)))
 LEVELLING_TIP = (
     "What is removed before measuring: nothing, the mean, the least-squares plane, the commonest facet, "
-    "or a polynomial of this degree"
+    "plane and median of every row, or a polynomial of this degree"
 )
 FILTER_TIPS = {
     "S": "S filter (Gaussian): removes what is shorter than this nesting index. Sdq, Sdr and others need one",

@@ -175,8 +175,7 @@ def conditions(answer: Figures) -> str:
     text = ", ".join(parts)
     scale = answer.request.source.scale_std
     if answer.with_intervals:
-        text += ". Intervals hold the noise"
-        text += f" and the calibration's {100 * scale:.2g} % (standard uncertainty)" if scale else " alone"
+        text += ". Intervals hold noise" + (f" and calibration ({100 * scale:.2g}\u00a0%)" if scale else " alone")
     return text
 
 
