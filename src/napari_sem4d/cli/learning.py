@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_sem4d.cli.console import CANCELLED, INPUT_AT_FAULT, Json, answer, note, told
+from napari_sem4d.cli.console import Json, told
+
+_KEYS = ("path", "cancelled", "error", "seconds")
 
 
 @told
@@ -23,14 +25,13 @@ def dataset(
     json: Json = False,
 ) -> None:
     """Simulate a training set by Monte Carlo; Ctrl-C keeps what is done, the same call goes on."""
-    from napari_sem4d.cli.running import follow
+    from napari_sem4d.cli.running import follow, report
     from napari_sem4d.surrogate.steps import dataset_steps
     from napari_sem4d.surrogate.training_set import load_training_set
 
     chosen = load_training_set(settings)
-    _report(
-        follow(lambda cancel: dataset_steps(out, chosen, patches, threads=threads, cancel=cancel), quiet), json
-    )
+    result = follow(lambda cancel: dataset_steps(out, chosen, patches, threads=threads, cancel=cancel), quiet)
+    report(result, _KEYS, json, _text)
 
 
 @told
@@ -49,27 +50,13 @@ def train(
     json: Json = False,
 ) -> None:
     """Train ViFT, or go on with a training that was stopped."""
-    from napari_sem4d.cli.running import follow
+    from napari_sem4d.cli.running import follow, report
     from napari_sem4d.surrogate.steps import train_steps
 
-    _report(
-        follow(
-            lambda cancel: train_steps(data, held_out, out, settings, start=start, device=device, cancel=cancel),
-            quiet,
-        ),
-        json,
+    result = follow(
+        lambda cancel: train_steps(data, held_out, out, settings, start=start, device=device, cancel=cancel), quiet
     )
-
-
-def _report(result: dict[str, Any], json: bool) -> None:
-    shown = {key: result[key] for key in ("path", "cancelled", "error", "seconds")}
-    if result["error"] is None or json:
-        answer(shown, json, _text)
-    if result["error"]:
-        note(f"sem4d: {result['error']}")
-        raise typer.Exit(INPUT_AT_FAULT)
-    if result["cancelled"]:
-        raise typer.Exit(CANCELLED)
+    report(result, _KEYS, json, _text)
 
 
 def _text(data: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from napari_sem4d import __version__
 from napari_sem4d.cli import exporting, learning, measure, profiles
 from napari_sem4d.cli import simulate as simulating
 from napari_sem4d.cli import verify as verifying
-from napari_sem4d.cli.console import CANCELLED, EXIT_CODES, INPUT_AT_FAULT, Json, answer, note, told
+from napari_sem4d.cli.console import EXIT_CODES, Json, answer, note, told
 from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
 from napari_sem4d.errors import SettingsError, StoreError
 
@@ -81,7 +81,7 @@ def reconstruct(
 ) -> None:
     """Turn segment images into heights, frame by frame; finished frames are kept whatever happens."""
     from napari_sem4d import api
-    from napari_sem4d.cli.running import follow
+    from napari_sem4d.cli.running import follow, report
 
     chosen = read_settings(settings, [*(set_ or []), *([f"engine={engine}"] if engine else [])], detector)
     reference = api.load_calibration(calibration) if calibration is not None else None
@@ -97,13 +97,7 @@ def reconstruct(
         ),
         quiet,
     )
-    if result["error"] is None or json:
-        answer(result, json, _reconstruct_text)
-    if result["error"]:
-        note(f"sem4d: {result['error']}")
-        raise typer.Exit(INPUT_AT_FAULT)
-    if result["cancelled"]:
-        raise typer.Exit(CANCELLED)
+    report(result, tuple(result), json, _reconstruct_text)
 
 
 def _known(series: SemSeries, need_pixel: bool = True) -> SemSeries:

@@ -11,11 +11,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import typer
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from napari_sem4d import records
-from napari_sem4d.cli.console import errors, note
+from napari_sem4d.cli.console import CANCELLED, INPUT_AT_FAULT, answer, errors, note
 
 
 class _TimeLeft(ProgressColumn):
@@ -101,3 +102,16 @@ def follow(steps: Callable[[threading.Event], Iterator[records.Record]], quiet: 
 
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
+
+
+def report(
+    result: dict[str, Any], keys: tuple[str, ...], json: bool, text: Callable[[dict[str, Any]], str]
+) -> None:
+    """Print what :func:`follow` gave, and end with the exit code that it calls for."""
+    if result["error"] is None or json:
+        answer({key: result[key] for key in keys}, json, text)
+    if result["error"]:
+        note(f"sem4d: {result['error']}")
+        raise typer.Exit(INPUT_AT_FAULT)
+    if result["cancelled"]:
+        raise typer.Exit(CANCELLED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sem4d.cli.console import CANCELLED, INPUT_AT_FAULT, Json, answer, note, told
+from napari_sem4d.cli.console import Json, told
 from napari_sem4d.cli.options import Preset, Set, SettingsFile, read_settings
 from napari_sem4d.errors import SettingsError
 
@@ -50,7 +50,7 @@ def simulate(
 ) -> None:
     """Simulate images of a known surface, with their truth; Ctrl-C keeps what is done, the same call goes on."""
     from napari_sem4d import api
-    from napari_sem4d.cli.running import follow
+    from napari_sem4d.cli.running import follow, report
 
     chosen = read_settings(settings, set_, detector)
     numbers = _numbers(parameter or [])
@@ -62,14 +62,7 @@ def simulate(
         ),
         quiet,
     )  # fmt: skip
-    shown = {key: result[key] for key in ("path", "cancelled", "error", "warnings", "seconds")}
-    if result["error"] is None or json:
-        answer(shown, json, _text)
-    if result["error"]:
-        note(f"sem4d: {result['error']}")
-        raise typer.Exit(INPUT_AT_FAULT)
-    if result["cancelled"]:
-        raise typer.Exit(CANCELLED)
+    report(result, ("path", "cancelled", "error", "warnings", "seconds"), json, _text)
 
 
 def _text(data: dict[str, Any]) -> str:
