@@ -36,7 +36,7 @@ _FINE_NODES = 128 * 128
 """The term varies slowly: images of more pixels are coarsened for it, down to about so many nodes,"""
 _COARSEST = 4
 """but not to a pitch of more pixels than this,"""
-_MOST_NODES = 100_000
+_MOST_NODES = 40_000
 """unless there would be more nodes than memory and time allow."""
 _ENERGY_KEPT = 0.75
 """Mean energy of an electron after one scattering off a surface over before (.6 to .8 from carbon to gold)."""
