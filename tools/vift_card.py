@@ -44,7 +44,7 @@ def main() -> None:
     card["failures"] = list(FAILURES)
     card["measured"] = {
         "what": "root of the mean product of deviations from two simulations, in flat signals, with its 95 % "
-        "interval; half of the pixels steeper than 30 degrees; nothing of it seen in training",
+        "interval; about half of the pixels steeper than 30 degrees; nothing of it seen in training",
         "cells": [
             {
                 "cell": row["cell"],
