@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.acquisition.instrument import Instrument
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.local import LocalEngine, LocalLinearisation
 from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.physics.planar_table import planar_table
-from napari_sem4d.physics.probe import blur
+from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
 from napari_sem4d.surrogate.correction import Correction
 from napari_sem4d.surrogate.weights import Weights, load_weights
 
-_FWHM_PER_SIGMA = 2.355
 _SPREAD_RHO50 = 0.9
 _LEFT = 0.15
 """A Gaussian of this width, and this share that is not blurred, stand for the interaction volume in the solver's
@@ -58,8 +56,8 @@ class VisionEngine:
         self.setup = setup
         self.dtype = dtype
         self.device = torch.device(device)
-        self.start: DifferentiableEngine | None = LocalEngine(setup, dtype, device)
-        self._local = LocalEngine(_plain(setup), dtype, device)
+        self._local = LocalEngine(setup, dtype, device)
+        self.start: DifferentiableEngine | None = self._local
         segments = segments_in_image(setup.instrument)
         energy_kev = float(setup.instrument.beam.energy_kev or 0.0)
         probe_nm = setup.instrument.beam.probe_nm or 0.0
@@ -77,10 +75,10 @@ class VisionEngine:
 
     def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""
-        emitted = self._seen(self._local.expected_signals(height, torch.ones_like(height)))
+        emitted = self._seen(self._local.expected_signals(height, torch.ones_like(height)) - self._offset)
         if self._correction.active:
-            emitted = emitted + self._correction(height)
-        return self._gain * emitted * relative_yield + self._offset
+            emitted = emitted + self._gain * self._correction(height)
+        return emitted * relative_yield + self._offset
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> VisionLinearisation:
         """Signals and derivative at a point."""
@@ -89,7 +87,7 @@ class VisionEngine:
             graph = self._correction(at) if self._correction.active else 0.0 * at.expand(len(self._gain), -1, -1)
         with torch.no_grad():
             local = self._local.linearise(height, torch.ones_like(height))
-            emitted = self._gain * (self._seen(local.signals) + graph.detach())
+            emitted = self._seen(local.signals - self._offset) + self._gain * graph.detach()
         return VisionLinearisation(
             signals=emitted * relative_yield + self._offset,
             by_yield=emitted,
@@ -125,16 +123,17 @@ class VisionLinearisation:
         e = self.engine
         change = e._seen(self.local.jvp(d_height, torch.zeros_like(d_height)))
         if e._correction.active:
-            change = change + torch.func.jvp(e._correction, (self.at.detach(),), (d_height,))[1]
-        return e._gain * change * self.relative_yield + self.by_yield * d_yield
+            change = change + e._gain * torch.func.jvp(e._correction, (self.at.detach(),), (d_height,))[1]
+        return change * self.relative_yield + self.by_yield * d_yield
 
     def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Adjoint of :meth:`jvp`."""
         e = self.engine
-        weights = e._gain * d_signals * self.relative_yield
+        weights = d_signals * self.relative_yield
         to_height = self.local.vjp(e._seen_adjoint(weights))[0]
         if e._correction.active:
-            to_height = to_height + torch.autograd.grad(self.graph, self.at, weights, retain_graph=True)[0]
+            corrected = torch.autograd.grad(self.graph, self.at, e._gain * weights, retain_graph=True)
+            to_height = to_height + corrected[0]
         return to_height, (self.by_yield * d_signals).sum(0)
 
     def information(self, weight: torch.Tensor) -> torch.Tensor:
@@ -142,8 +141,8 @@ class VisionLinearisation:
 
         See :meth:`~napari_sem4d.forward.engine.Linearisation.information`.
         """
-        scale = self.engine._gain * self.relative_yield
-        return information_of(weight, scale * self.local.by_p, scale * self.local.by_q, self.by_yield)
+        y = self.relative_yield
+        return information_of(weight, y * self.local.by_p, y * self.local.by_q, self.by_yield)
 
     def attenuate(self, height: torch.Tensor) -> torch.Tensor:
         """What the spread of electrons leaves of a height's contrast; see :class:`Linearisation`."""
@@ -152,7 +151,7 @@ class VisionLinearisation:
 
     def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
         """The same for waves of angular frequencies, rad per pixel."""
-        sigma = self.engine._spread_px / _FWHM_PER_SIGMA
+        sigma = self.engine._spread_px / FWHM_PER_SIGMA
         return (1.0 - _LEFT) * torch.exp(-0.5 * (sigma * frequency) ** 2) + _LEFT
 
     def local_normal_operator(
@@ -160,11 +159,3 @@ class VisionLinearisation:
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Local part of ``J^T W J`` behind the attenuation, for (height, relative yield)."""
         return normal_operator(self.information(weight), self.engine.setup.pixel_nm, self.attenuate)
-
-
-def _plain(setup: ForwardSetup) -> ForwardSetup:
-    """The same setup with gains of 1 and offsets of 0."""
-    instrument: Instrument = setup.instrument
-    segments = tuple(s.model_copy(update={"gain": 1.0, "offset": 0.0}) for s in instrument.detector.segments)
-    detector = instrument.detector.model_copy(update={"segments": segments})
-    return ForwardSetup(instrument.model_copy(update={"detector": detector}), setup.material, setup.pixel_nm)

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-_FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+FWHM_PER_SIGMA = 2.0 * float(np.sqrt(2.0 * np.log(2.0)))
+"""Full width at half maximum of a Gaussian over its standard deviation."""
 
 
 def blur(field: torch.Tensor, probe_px: float) -> torch.Tensor:
@@ -21,7 +22,7 @@ def blur(field: torch.Tensor, probe_px: float) -> torch.Tensor:
     """
     if probe_px <= 0.0:
         return field
-    sigma = probe_px / _FWHM_PER_SIGMA
+    sigma = probe_px / FWHM_PER_SIGMA
     for axis in (-1, -2):
         n = field.shape[axis]
         field = torch.movedim(torch.movedim(field, axis, -1) @ _blur_matrix(n, sigma).to(field).T, -1, axis)
