@@ -1,6 +1,6 @@
 """Monte Carlo of electron trajectories: single scattering, continuous slowing down, over a height map.
 
-Absent: secondary electrons, thin films, tabulated Mott cross-sections, energy straggling, crystal channelling,
+Absent: secondary electrons, tabulated Mott cross-sections, energy straggling, crystal channelling,
 charging, detector fields. There is no CUDA kernel: none could be tested where this was written.
 """
 

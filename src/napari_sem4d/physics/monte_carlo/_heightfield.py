@@ -1,4 +1,4 @@
-"""The kernel for a height map with columns of one material each. Imports numba."""
+"""The kernel for a height map: columns of one material each, a layer of another on them. Imports numba."""
 
 from __future__ import annotations
 
@@ -55,6 +55,14 @@ def column_of(columns: np.ndarray, x: float, y: float) -> int:
 
 
 @njit
+def material_at(columns: np.ndarray, floor: np.ndarray, layer: int, x: float, y: float, z: float) -> int:
+    """Material at a point of the specimen: the layer's above its floor, else the column's."""
+    if floor.shape[0] > 1 and z > height_at(floor, x, y):
+        return layer
+    return column_of(columns, x, y)
+
+
+@njit
 def border_distance(distance: np.ndarray, x: float, y: float) -> float:
     """Path that surely stays in columns of the present material."""
     i = min(max(math.floor(y + 0.5), 0), distance.shape[0] - 1)
@@ -81,6 +89,9 @@ def run_jobs(
     high: np.ndarray,
     columns: np.ndarray,
     distance: np.ndarray,
+    floor: np.ndarray,
+    floor_low: np.ndarray,
+    floor_high: np.ndarray,
     scatter: np.ndarray,
     energy_at: np.ndarray,
     path_at: np.ndarray,
@@ -109,7 +120,12 @@ def run_jobs(
     low, high : ndarrays (levels, Y, X), float32
         Its pyramids of minima and maxima.
     columns, distance : ndarrays (Y, X)
-        Material of every column (uint8) and path that surely stays in it (float32).
+        Material of every column (uint8) and path that surely stays in it (float32); the path has shape (1, 1)
+        where all columns are alike.
+    floor : ndarray (Y, X), float64
+        Lower face of a layer of the last material; shape (1, 1) where there is none.
+    floor_low, floor_high : ndarrays (levels, Y, X), float32
+        Pyramids of minima of the floor, and of minus the floor.
     scatter, energy_at, path_at, path, stretch : ndarrays, first axis materials
         Transport tables; ``stretch`` is how much farther an electron may come in any other material.
     reach, probe_sigma, reference_height : float
@@ -128,7 +144,9 @@ def run_jobs(
     bins = scatter.shape[1]
     energy_0 = energy_at[0, bins]
     cut_off = energy_at[0, 0]
-    mixed = scatter.shape[0] > 1
+    mixed = distance.shape[0] > 1
+    layered = floor.shape[0] > 1
+    layer = scatter.shape[0] - 1
     top = float(height.max())
     per_turn = n_azimuth / (2.0 * math.pi)
     beam_u, beam_v, beam_w = -turn[2, 0], turn[2, 1], -turn[2, 2]
@@ -157,7 +175,7 @@ def run_jobs(
                 outcome, x, y, z = fly(height, high, top, x, y, top + 1.0, u, v, w)
             else:
                 z = height_at(height, x, y)
-            m = column_of(columns, x, y)
+            m = material_at(columns, floor, layer, x, y, z)
             inverse_step = bins / path[m]
             left = path[m]
             entered = energy_0
@@ -183,6 +201,13 @@ def run_jobs(
                     rest = flight
                     while rest > 0.0:
                         safe = clearance(low, x, y, z)
+                        within = False
+                        if layered:
+                            within = z > height_at(floor, x, y)
+                            if within:
+                                safe = min(safe, clearance(floor_high, x, y, -z))
+                            else:
+                                safe = clearance(floor_low, x, y, z)
                         if mixed:
                             safe = min(safe, border_distance(distance, x, y))
                         if safe >= rest:
@@ -204,6 +229,19 @@ def run_jobs(
                         new_z = z + w * step
                         if step > safe:
                             above = new_z - height_at(height, new_x, new_y)
+                            if layered:
+                                over = new_z - height_at(floor, new_x, new_y)
+                                if (over > 0.0) != within:
+                                    s = crossing(floor, x, y, z, u, v, w, step, over) * step
+                                    face_x = x + u * s
+                                    face_y = y + v * s
+                                    face = height_at(floor, face_x, face_y)
+                                    # Rising where there is no layer is leaving the specimen.
+                                    if within or height_at(height, face_x, face_y) - face > 2.0 * NUDGE:
+                                        new_x, new_y, step = face_x, face_y, s
+                                        new_z = face - NUDGE if within else face + NUDGE
+                                        above = 0.0
+                                        border = True
                             if above > 0.0:
                                 s = crossing(height, x, y, z, u, v, w, step, above) * step
                                 x += u * s
@@ -217,7 +255,7 @@ def run_jobs(
                         left -= step
                         safe = 0.0
                         if border:
-                            other = column_of(columns, x, y)
+                            other = material_at(columns, floor, layer, x, y, z)
                             if other != m and left > 0.0:
                                 # The rest of the free flight keeps its number of mean free paths.
                                 energy = interpolate(energy_at[m], left * inverse_step)
@@ -240,7 +278,7 @@ def run_jobs(
                         outcome = LOST
                     if outcome != HIT:
                         break
-                    other = column_of(columns, x, y)
+                    other = material_at(columns, floor, layer, x, y, z)
                     if other != m:
                         left = path_in(path_at[other], cut_off, energy_0, energy)
                         m = other

@@ -1,4 +1,4 @@
-"""The specimen of a simulation: terrain with its surroundings, one material for every column."""
+"""The specimen of a simulation: terrain with its surroundings, a material for every column, a layer on it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ class Specimen:
         Number of the material of the column below every pixel.
     border : int
         Pixels of surroundings on every side.
+    layer_nm : ndarray, shape as the terrain, float64, optional
+        Thickness of a layer of the last material: all that lies less than this below the surface, measured along
+        z. The columns' materials begin below it.
+
+    Raises
+    ------
+    InputError
+        If the layer has another shape than the terrain, or a thickness is negative or not finite.
     """
 
     height_nm: np.ndarray
@@ -36,6 +44,17 @@ class Specimen:
     materials: tuple[Material, ...]
     columns: np.ndarray
     border: int
+    layer_nm: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.layer_nm is None:
+            return
+        if self.layer_nm.shape != self.height_nm.shape:
+            raise InputError(
+                f"the layer's thickness has shape {self.layer_nm.shape}; the terrain has {self.height_nm.shape}"
+            )
+        if not (np.isfinite(self.layer_nm) & (self.layer_nm >= 0.0)).all():
+            raise InputError("the layer's thickness must be finite and nowhere below 0 nm")
 
     @property
     def scan_shape(self) -> tuple[int, int]:
@@ -52,6 +71,7 @@ class Specimen:
         energy_kev: float,
         *,
         columns: np.ndarray | None = None,
+        layer_nm: np.ndarray | None = None,
         surroundings: str = "reflect",
     ) -> Specimen:
         """Add surroundings to a height map, as far as electrons of an energy travel.
@@ -68,6 +88,8 @@ class Specimen:
             Energy of the primaries, keV.
         columns : ndarray, shape (Y, X), optional
             Number of each pixel's material; all 0 by default.
+        layer_nm : ndarray, shape (Y, X), optional
+            Thickness of a layer of the last material on the columns, nm.
         surroundings : {"reflect", "wrap", "edge"}
             How the terrain goes on: mirrored, periodic, or level.
 
@@ -94,8 +116,9 @@ class Specimen:
             )
         farthest = max(m.range_nm(energy_kev) for m in listed) * PAD_IN_RANGES
         border = int(np.ceil(farthest / pixel_nm)) + 2
-        padded = _pad(height, border, surroundings)
-        return cls(padded, float(pixel_nm), listed, _pad(number.astype(np.uint8), border, surroundings), border)
+        below = _pad(number.astype(np.uint8), border, surroundings)
+        layer = None if layer_nm is None else _pad(np.asarray(layer_nm, np.float64), border, surroundings)
+        return cls(_pad(height, border, surroundings), float(pixel_nm), listed, below, border, layer)
 
 
 def _pad(array: np.ndarray, border: int, surroundings: str) -> np.ndarray:

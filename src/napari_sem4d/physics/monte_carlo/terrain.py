@@ -21,6 +21,9 @@ class Terrain:
     high: np.ndarray
     columns: np.ndarray
     distance: np.ndarray
+    floor: np.ndarray
+    floor_low: np.ndarray
+    floor_high: np.ndarray
     scatter: np.ndarray
     energy_at: np.ndarray
     path_at: np.ndarray
@@ -36,12 +39,17 @@ class Terrain:
         scatter = np.stack([t.scatter for t in tables])
         scatter[..., 0] *= scale
         levels = _levels(specimen, tables)
+        none, no_levels = np.zeros((1, 1)), np.zeros((1, 1, 1), np.float32)
+        floor = none if specimen.layer_nm is None else height - specimen.layer_nm * scale
         return cls(
             height=height,
             low=extrema_pyramid(height, levels, lowest=True),
             high=extrema_pyramid(height, levels, lowest=False),
             columns=np.ascontiguousarray(specimen.columns, np.uint8),
             distance=_border_distance(specimen.columns, len(tables)),
+            floor=floor,
+            floor_low=no_levels if floor is none else extrema_pyramid(floor, levels, lowest=True),
+            floor_high=no_levels if floor is none else extrema_pyramid(-floor, levels, lowest=True),
             scatter=scatter,
             energy_at=np.stack([t.energy_at for t in tables]),
             path_at=np.stack([t.path_at for t in tables]) * scale,
@@ -53,6 +61,7 @@ class Terrain:
         """All arrays in the order that the kernel takes them."""
         return (
             self.height, self.low, self.high, self.columns, self.distance,
+            self.floor, self.floor_low, self.floor_high,
             self.scatter, self.energy_at, self.path_at, self.path, self.stretch,
         )  # fmt: skip
 
@@ -60,7 +69,8 @@ class Terrain:
     def bytes_needed(specimen: Specimen, energy_kev: float) -> int:
         """Memory of the arrays, bytes."""
         tables = [transport_table(m, energy_kev) for m in specimen.materials]
-        per_node = 8 + 2 * 4 * _levels(specimen, tables) + 1 + 4
+        fields = 1 if specimen.layer_nm is None else 2
+        per_node = fields * (8 + 2 * 4 * _levels(specimen, tables)) + 1 + 4
         return specimen.height_nm.size * per_node + len(tables) * BINS * 6 * 8
 
 
@@ -71,14 +81,11 @@ def _levels(specimen: Specimen, tables: list[TransportTable]) -> int:
 
 def _border_distance(columns: np.ndarray, materials: int) -> np.ndarray:
     """Path in pixels that surely stays in columns of one material, from anywhere in a column."""
-    if materials == 1:
+    if columns.min() == columns.max():
         return np.full((1, 1), np.inf, np.float32)
     away = np.zeros(columns.shape)
     for number in range(materials):
-        mask = columns == number
-        if mask.all():
-            return np.full(columns.shape, np.inf, np.float32)
-        away += ndimage.distance_transform_edt(mask)
+        away += ndimage.distance_transform_edt(columns == number)
     # Between the point and its column's centre, and between the other centre and its column's near corner,
     # lie at most half a diagonal each.
     return np.maximum(away - np.sqrt(2.0), 0.0).astype(np.float32)
