@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from napari_sem4d.acquisition.series import SemSeries
     from napari_sem4d.inversion.calibration import Calibration
     from napari_sem4d.io.heights import Heights
+    from napari_sem4d.verification.kept import KeptVerdict
 
 __all__ = [
     "calibrate",
+    "keep_verification",
+    "kept_verifications",
     "load_calibration",
     "open_heights",
     "open_result",
@@ -193,6 +196,26 @@ def verify(path: str | Path, **options: Any) -> Verification:
     if verdict is None:
         raise Cancelled("the verification was cancelled")
     return verdict
+
+
+def keep_verification(path: str | Path, verification: Verification) -> KeptVerdict:
+    """Write a verdict into its result, so that it is shown with it; see :mod:`napari_sem4d.verification.kept`.
+
+    Raises
+    ------
+    StoreError
+        If the result cannot be written.
+    """
+    from napari_sem4d.verification.kept import keep
+
+    return keep(path, verification)
+
+
+def kept_verifications(result: xr.Dataset) -> dict[int, KeptVerdict]:
+    """Verdicts that were kept with an opened result, by frame."""
+    from napari_sem4d.verification.kept import kept
+
+    return kept(result)
 
 
 def sample_series() -> Path:

@@ -68,7 +68,7 @@ def test_a_result_opens_as_calibrated_or_relative_height_layers(tmp_path):
     store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr")
     layers = reader.get_reader(str(store))(str(store))
     names = [kwargs["name"] for _, kwargs, _ in layers]
-    assert names == ["relative yield, r", "relative height (nm), r"]
+    assert names == ["relative yield (1 = Cu), r", "relative height (nm), r"]
     assert layers[-1][1]["metadata"]["sem4d"]["path"] == str(store)
     assert np.isfinite(np.asarray(layers[-1][0][0, 0])).all()
 

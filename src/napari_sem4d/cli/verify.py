@@ -32,6 +32,7 @@ def verify(
         float, typer.Option(help="Tolerated deviation of the brightness (calibrated results only).")
     ] = 0.10,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; all cores without it.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the verdict into the result.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     json: Json = False,
 ) -> None:
@@ -63,6 +64,8 @@ def verify(
         note("Cancelled; nothing was written.")
         raise typer.Exit(CANCELLED)
     verdict = found[0]
+    if keep:
+        api.keep_verification(result, verdict)
     answer({"path": str(result), **verdict.as_dict()}, json, _text)
     if verdict.verdict != "agrees":
         raise typer.Exit(INPUT_AT_FAULT)

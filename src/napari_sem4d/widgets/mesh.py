@@ -70,6 +70,11 @@ class GridMesh:
         values = np.concatenate([z, np.asarray(z_range, dtype=np.float32)])
         return vertices, faces, values
 
+    def values(self, image: np.ndarray) -> np.ndarray:
+        """Vertex values of another map of shape (Y, X), for the colour; 0 where it is NaN."""
+        found = np.nan_to_num(np.asarray(image, dtype=np.float32)[np.ix_(self.rows, self.cols)].ravel())
+        return np.concatenate([found, np.repeat(found[:1], PINNED)])
+
 
 def grid_mesh(shape: tuple[int, int], max_side: int = 256) -> GridMesh:
     """Lay a mesh of at most ``max_side`` x ``max_side`` vertices over a height map.

@@ -51,8 +51,9 @@ def read_series(path: str | Sequence[str]) -> list[LayerData]:
 def read_results(path: str | Sequence[str]) -> list[LayerData]:
     """Open result stores; where there is a viewer with a window, their surface follows the time slider."""
     from napari_sem4d import api
+    from napari_sem4d.widgets.maps import image_layer_data
     from napari_sem4d.widgets.result_data import from_dataset
-    from napari_sem4d.widgets.result_view import ResultView, image_layer_data
+    from napari_sem4d.widgets.result_view import ResultView
     from napari_sem4d.widgets.workspace import workspace_of
 
     layers: list[LayerData] = []

@@ -1,4 +1,4 @@
-"""Dock `Reconstruct`: calibrate, settings, start, progress, cancel."""
+"""Dock `Reconstruct`: calibrate, choose the engine, start, progress, cancel; what came out, and its check."""
 
 from __future__ import annotations
 
@@ -23,16 +23,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_sem4d.errors import Sem4dError
-from napari_sem4d.records import Failed, Finished, Progress
+from napari_sem4d.records import Failed, Finished, Progress, Record
 from napari_sem4d.widgets import run_model
 from napari_sem4d.widgets.background import run_in_thread
 from napari_sem4d.widgets.calibrate_box import CalibrateBox
 from napari_sem4d.widgets.dock import Dock
+from napari_sem4d.widgets.engine_chooser import EngineChooser
 from napari_sem4d.widgets.forms import settings_form
 from napari_sem4d.widgets.lifetime import connect_while_alive
 from napari_sem4d.widgets.remembered import remember_folder, remembered_folder
-from napari_sem4d.widgets.runner import BUSY, Runner
+from napari_sem4d.widgets.result_box import ResultBox
+from napari_sem4d.widgets.run_model import EFFORTS
+from napari_sem4d.widgets.runner import Runner
 from napari_sem4d.widgets.series_model import missing_sentence
+from napari_sem4d.widgets.verifier import Verifier
 from napari_sem4d.widgets.view_controls import ViewControls
 
 NO_SERIES = "Open a series first, in the Load series dock or by dropping its folder onto the viewer."
@@ -50,13 +54,19 @@ class Reconstruct(Dock):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self.runner = Runner(self.viewer, self)
-        self._out: Path | None = None
+        self.verifier = Verifier(self)
         self._build()
-        self.runner.progress.connect(self._show_progress)
-        self.runner.told.connect(self._log)
+        self.runner.told.connect(self._warn)
         self.runner.ended.connect(self._ended)
+        self.verifier.told.connect(self._say)
+        self.verifier.judged.connect(self._judged)
+        self.verifier.ended.connect(self._verified)
         connect_while_alive(self, self.space.series_changed, self.show_series)
-        self.destroyed.connect(self.runner.cancel)
+        connect_while_alive(self, self.space.results_changed, self._show_warnings)
+        connect_while_alive(self, self.viewer.dims.events.current_step, self._show_warnings)
+        for job in (self.runner, self.verifier):
+            job.progress.connect(self._show_progress)
+            self.destroyed.connect(job.cancel)
         self.show_series(self.space.series)
         self._show_device()
 
@@ -65,6 +75,7 @@ class Reconstruct(Dock):
     def _build(self) -> None:
         self.calibration = CalibrateBox(self.viewer, self.space, self.settings)
         self.calibration.told.connect(self._say)
+        self.engine = EngineChooser(self.space)
         self.settings_box = self._settings_box()
         output = self._output_box()
         self.device = QLabel("Device: …")
@@ -86,18 +97,21 @@ class Reconstruct(Dock):
         self.log = QPlainTextEdit()
         self.log.setReadOnly(True)
         self.log.setMaximumHeight(64)
+        self.log.setToolTip("Warnings of the result that is shown; they are kept with it")
         self.log.hide()
+        self.result_box = ResultBox(self.viewer, self.space)
+        self.result_box.wanted.connect(self.verify)
         self.view = ViewControls(self.viewer)
 
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(2)
-        for widget in (self.calibration, self.settings_box, output, self.view):
+        for widget in (self.calibration, self.engine, self.settings_box, output, self.result_box, self.view):
             widget.setMinimumWidth(10)
             column.addWidget(widget)
         column.addStretch(1)
-        scroll = QScrollArea()
+        self.scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -116,7 +130,7 @@ class Reconstruct(Dock):
         from napari_sem4d.acquisition.description import AcquisitionSettings
         from napari_sem4d.settings import Settings
 
-        self.form = settings_form(Settings, skip=AcquisitionSettings.model_fields)
+        self.form = settings_form(Settings, skip={*AcquisitionSettings.model_fields, "engine"})
         self.form.fields["device"].changed.connect(lambda *_: self._show_device())
         box = QGroupBox("Settings")
         column = QVBoxLayout(box)
@@ -138,7 +152,7 @@ class Reconstruct(Dock):
         return box
 
     def _output_box(self) -> QGroupBox:
-        box = QGroupBox("Result")
+        box = QGroupBox("New result")
         self.output = QLineEdit()
         self.output.setPlaceholderText("a new folder beside the data")
         self.output.setToolTip("Folder (.zarr) of the result; an existing one is never overwritten")
@@ -183,11 +197,24 @@ class Reconstruct(Dock):
     def _say(self, text: str, kind: str = "info") -> None:
         self.message.say(text, kind)
 
-    def _log(self, text: str, kind: str = "warning") -> None:
-        if text in self.log.toPlainText().splitlines():
-            return
-        self.log.show()
-        self.log.appendPlainText(text)
+    def _warn(self, text: str, kind: str = "warning") -> None:
+        """Take in a warning of the run, with the result that it is about."""
+        view = self.runner.view
+        if view is not None and text not in view.data.warnings:
+            view.data.warnings.append(text)
+        self._show_warnings()
+
+    def _show_warnings(self, *_: object) -> None:
+        """Show the warnings of the result that is looked at, and what its verdict has to be read with."""
+        result = self.result_box.result
+        lines: list[str] = []
+        if result is not None:
+            kept = result.data.verdicts.get(result.frame)
+            lines = [*result.data.warnings, *(kept.verification.notes if kept is not None else ())]
+        text = "\n".join(dict.fromkeys(lines))
+        if text != self.log.toPlainText():
+            self.log.setPlainText(text)
+        self.log.setVisible(bool(text))
 
     # --- settings -----------------------------------------------------------------------------------
 
@@ -199,7 +226,7 @@ class Reconstruct(Dock):
         SettingsError
             With a sentence that names the field.
         """
-        return self.form.value()
+        return self.form.value(engine=self.engine.value)
 
     def ask_settings(self) -> None:
         """Ask for a settings file and show it in the form."""
@@ -210,7 +237,9 @@ class Reconstruct(Dock):
         if not name:
             return
         try:
-            self.form.set_value(load_settings(Path(name)))
+            settings = load_settings(Path(name))
+            self.form.set_value(settings)
+            self.engine.set_value(settings.engine)
         except Sem4dError as error:
             self._say(str(error), "error")
             return
@@ -271,23 +300,60 @@ class Reconstruct(Dock):
         except OSError as error:
             self._say(f"{out.parent} cannot be used for the result ({error.strerror}). Choose another.", "error")
             return
-        except RuntimeError:
-            self._say(BUSY, "ask")
+        except RuntimeError as error:
+            self._say(str(error), "ask")
             return
-        self._out = out
         self._say("")
-        self.log.clear()
-        self.log.hide()
         self._set_running(True)
         self.progress_label.setText("Starting …")
 
     def cancel(self) -> None:
         """Ask the run to end; finished frames are kept."""
         self.cancel_button.setEnabled(False)
-        self.progress_label.setText("Cancelling; finished frames are kept …")
+        kept = "; finished frames are kept" if self.runner.running else ""
+        self.progress_label.setText(f"Cancelling{kept} …")
         self.runner.cancel()
+        self.verifier.cancel()
+
+    def verify(self) -> None:
+        """Verify the frame that is shown, in the background."""
+        result = self.result_box.result
+        if result is None or result.data.path is None or self.verifier.running or self.runner.running:
+            return
+        effort = EFFORTS[self.result_box.effort.currentIndex()]
+        options = {"pixels": effort.pixels, "electrons": effort.electrons, "images": self.result_box.images}
+        try:
+            self.verifier.start(result.data.path, result.frame, **options)
+        except RuntimeError as error:
+            self._say(str(error), "ask")
+            return
+        self._say("")
+        self._set_running(True)
+        self.progress_label.setText("Verifying …")
+
+    def _judged(self, path: Path, kept: Any) -> None:
+        for view in self.space.results:
+            if view.data.path == path:
+                view.data.verdicts[kept.verification.frame] = kept
+        self.result_box.update_result()
+        self._show_warnings()
+        self.scroll.ensureWidgetVisible(self.result_box)
+
+    def _verified(self, record: Record | None) -> None:
+        self._set_running(False)
+        if isinstance(record, Failed):
+            self.progress_label.setText("Not verified.")
+            self._say(record.message.replace("with --images", "with 'Images…'"), "error")
+        elif isinstance(record, Finished) and not record.cancelled:
+            self.bar.setValue(1000)
+            self.progress_label.setText("Verified; the verdict is kept with the result.")
+        else:
+            self.bar.setValue(0)
+            self.progress_label.setText("Cancelled; there is no verdict.")
 
     def _set_running(self, running: bool) -> None:
+        self.result_box.set_running(running)
+        self.engine.setEnabled(not running)
         self.start_button.setEnabled(not running)
         self.resume_button.setEnabled(not running)
         self.cancel_button.setEnabled(running)
@@ -302,12 +368,13 @@ class Reconstruct(Dock):
     def _ended(self, record: Any) -> None:
         self._set_running(False)
         self.view.update_controls()
+        self._show_warnings()
         if isinstance(record, Finished) and not record.cancelled:
             self.bar.setValue(1000)
             self.progress_label.setText(f"Done: {record.path.name}")
             self.progress_label.setToolTip(str(record.path))
             for text in record.warnings:
-                self._log(text)
+                self._warn(text)
         elif isinstance(record, Failed):
             self.progress_label.setText("Stopped.")
             kept = " Finished frames are kept; 'Resume' goes on from there." if _exists(record.path) else ""
@@ -319,6 +386,7 @@ class Reconstruct(Dock):
     def closeEvent(self, event: object) -> None:
         """Let a run end when the dock goes."""
         self.runner.cancel()
+        self.verifier.cancel()
         super().closeEvent(event)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sem4d.errors import StoreError
 from napari_sem4d.widgets.axes import Axes
 from napari_sem4d.widgets.frame_store import DrawsReader, FrameStore
+from napari_sem4d.widgets.run_model import finished_frames
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from napari_sem4d.acquisition.series import SemSeries
+    from napari_sem4d.records import FrameDone
+    from napari_sem4d.verification.kept import KeptVerdict
 
 MAX_FRAMES_FOR_LIMITS = 32
+_UNCERTAINTIES = ("height_std", "height_std_noise", "height_std_model")
 
 
 @dataclass
@@ -41,6 +47,16 @@ class ResultData:
         Where it came from, for the SEM drape.
     draws : callable or None
         ``draws(frame)``: posterior draws of the height (D, Y, X), nm, where the result has some.
+    parts : dict of FrameStore
+        The parts of the standard uncertainty, where the result keeps them apart.
+    misfit : ndarray, shape (T,)
+        Reduced chi-square of each frame; NaN where it is pending.
+    engine, material : str
+        Forward engine and reference material; empty where the result does not say.
+    warnings : list of str
+        What to keep in mind.
+    verdicts : dict
+        What a verification has found, by frame.
     """
 
     name: str
@@ -55,6 +71,27 @@ class ResultData:
     series: SemSeries | None = None
     draws: DrawsReader | None = None
     scale_std: float = 0.0
+    parts: dict[str, FrameStore] = field(default_factory=dict)
+    misfit: np.ndarray = field(default_factory=lambda: np.empty(0))
+    engine: str = ""
+    material: str = ""
+    warnings: list[str] = field(default_factory=list)
+    verdicts: dict[int, KeptVerdict] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.misfit.size:
+            self.misfit = np.full(self.frames, np.nan)
+
+    def has(self, role: str) -> bool:
+        """Whether there is such a map to be shown; a relative height has no uncertainty in nm."""
+        if role in _UNCERTAINTIES and not self.calibrated:
+            return False
+        return role in self.parts or role in ("height", "height_std", "relative_yield")
+
+    def store(self, role: str) -> FrameStore:
+        """Frames of a map."""
+        found: FrameStore = self.parts[role] if role in self.parts else getattr(self, role)
+        return found
 
     @property
     def frames(self) -> int:
@@ -182,7 +219,37 @@ def from_dataset(dataset: xr.Dataset, path: Path | None = None, series: SemSerie
         series=series,
         draws=(lambda i: np.asarray(dataset["draws"].isel(time=i).values)) if "draws" in dataset else None,
         scale_std=float(dataset.attrs.get("scale_uncertainty") or 0.0),
+        parts={name: store(name) for name in _UNCERTAINTIES[1:] if name in dataset},
+        misfit=_misfit(dataset, frames),
+        engine=str(dataset.attrs.get("engine") or ""),
+        material=str(dataset.attrs.get("material") or ""),
+        warnings=warnings_of(dataset),
+        verdicts=_verdicts(dataset),
     )
+
+
+def warnings_of(dataset: xr.Dataset) -> list[str]:
+    """The warnings that a result carries."""
+    try:
+        found = json.loads(str(dataset.attrs.get("warnings") or "[]"))
+    except json.JSONDecodeError:
+        return []
+    return [str(text) for text in found] if isinstance(found, list) else []
+
+
+def _misfit(dataset: xr.Dataset, frames: int) -> np.ndarray:
+    if "misfit" not in dataset:
+        return np.full(frames, np.nan)
+    return np.array(dataset["misfit"].values, dtype=float)
+
+
+def _verdicts(dataset: xr.Dataset) -> dict[int, KeptVerdict]:
+    from napari_sem4d import api
+
+    try:
+        return api.kept_verifications(dataset)
+    except StoreError:  # the frame is damaged; it is told when it is looked at
+        return {}
 
 
 class _StoreReader:
@@ -204,6 +271,9 @@ class _StoreReader:
             return None
         return np.asarray(self._opened()["draws"].isel(time=frame).values)
 
+    def holds(self, name: str) -> bool:
+        return bool(self.done) and name in self._opened()
+
     def _opened(self) -> xr.Dataset:
         if self._dataset is None:
             from napari_sem4d import api
@@ -217,16 +287,28 @@ class RunningResult(ResultData):
 
     _reader: _StoreReader
 
-    def already_done(self, frames: set[int]) -> None:
-        """Frames that an earlier, interrupted run has left in the store."""
-        self._reader.done |= frames
+    def already_done(self, dataset: xr.Dataset) -> None:
+        """Take in what an earlier, interrupted run has left in the store."""
+        self._reader.done |= finished_frames(dataset)
+        self.misfit = _misfit(dataset, self.frames)
+        self._find_parts()
 
-    def frame_done(self, frame: int, height: np.ndarray, std: np.ndarray, relative_yield: np.ndarray) -> None:
-        """Take in a finished frame (nm, nm, dimensionless; each of shape (Y, X)), already in the store."""
-        self._reader.done.add(frame)
-        self.height.set_frame(frame, height)
-        self.height_std.set_frame(frame, std)
-        self.relative_yield.set_frame(frame, relative_yield)
+    def frame_done(self, record: FrameDone) -> None:
+        """Take in a finished frame, which is in the store already."""
+        self._reader.done.add(record.frame)
+        self.height.set_frame(record.frame, record.height)
+        self.height_std.set_frame(record.frame, record.height_std)
+        self.relative_yield.set_frame(record.frame, record.relative_yield)
+        self.misfit[record.frame] = record.misfit
+        self._find_parts()
+
+    def _find_parts(self) -> None:
+        """The parts of the uncertainty are known once there is a store."""
+        for name in _UNCERTAINTIES[1:]:
+            if name not in self.parts and self._reader.holds(name):
+                self.parts[name] = FrameStore(
+                    self.frames, self.shape, lambda i, name=name: self._reader.read(name, i)
+                )
 
 
 def from_series(series: SemSeries, path: Path, scale_std: float | None) -> RunningResult:
@@ -261,6 +343,8 @@ def from_series(series: SemSeries, path: Path, scale_std: float | None) -> Runni
         series=series,
         draws=reader.draws,
         scale_std=scale_std or 0.0,
+        material=str(series.material or ""),
+        warnings=[],
     )
     result._reader = reader
     return result

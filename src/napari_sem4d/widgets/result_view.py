@@ -1,4 +1,4 @@
-"""The layers of one result in a viewer: height image, 3D surface, uncertainty, relative yield."""
+"""The layers of one result in a viewer: its maps as images, and the 3D surface."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sem4d.widgets import opengl, raycast
 from napari_sem4d.widgets.frame_store import LayerArray
+from napari_sem4d.widgets.maps import image_layer_data, map_limits, map_name, roles_of
 from napari_sem4d.widgets.result_data import Range, ResultData, frame_range, merge_ranges
 from napari_sem4d.widgets.surface_view import SurfaceView, nice_exaggeration
 from napari_sem4d.widgets.workspace import METADATA_KEY, sem4d_metadata, unwrap, workspace_of
@@ -43,12 +44,11 @@ class ResultView:
         width = max(data.shape) * data.pixel_nm
         z_scale = nice_exaggeration(self._range[1], width) if found else 1.0
         in_3d = self.viewer.dims.ndisplay == 3
+        self.map = "height"
         self._images = self._image_layers()
         self.height = self._images["height"]
-        self.std = self._images.get("height_std")
-        self.relative_yield = self._images["relative_yield"]
-        self.height.visible = not in_3d
-        self._set_aux_limits()
+        self._show_image(not in_3d)
+        self._set_map_limits()
         self.surface = SurfaceView(
             data, opengl.mesh_side(), self._range[1], self._range[0], z_scale, flat=not in_3d
         )
@@ -73,23 +73,36 @@ class ResultView:
         found = {}
         for layer in self.viewer.layers:
             entry = sem4d_metadata(layer)
-            if isinstance(layer.data, LayerArray) and layer.data.store is getattr(
-                self.data, entry.get("role", ""), None
+            role = str(entry.get("role", ""))
+            if (
+                isinstance(layer.data, LayerArray)
+                and role in roles_of(self.data)
+                and (layer.data.store is self.data.store(role))
             ):
-                found[entry["role"]] = layer
+                found[role] = layer
         for array, kwargs, _ in image_layer_data(self.data):
             role = kwargs["metadata"][METADATA_KEY]["role"]
             if role not in found:
                 found[role] = Image(array, **kwargs)
-        return {role: found[role] for role in ("height", "height_std", "relative_yield") if role in found}
+        return {role: found[role] for role in roles_of(self.data)}
+
+    def _add_new_maps(self) -> None:
+        """Layers for maps that a run has only just begun to write."""
+        if all(role in self._images for role in roles_of(self.data)):
+            return
+        self._images = self._image_layers()
+        at = min(self.viewer.layers.index(layer) for layer in self.layers if layer in self.viewer.layers)
+        for layer in self._images.values():
+            if layer not in self.layers:
+                self.layers.append(layer)
+                self.viewer.layers.insert(at, layer)
 
     def _dress_viewer(self) -> None:
         """Scale bar, colour bar and overlay text; another layer than the surface is active."""
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.canvas.overlays.text.visible = True
         self.viewer.canvas.overlays.text.position = "top_left"
-        for layer in (self.height, self.surface.layer):
-            layer.colorbar.visible = True
+        self.surface.layer.colorbar.visible = True
         self.viewer.layers.selection.active = self.height
 
     # --- time and view mode -------------------------------------------------------------------
@@ -112,7 +125,7 @@ class ResultView:
     def _on_ndisplay(self, event: Any = None) -> None:
         in_3d = self.viewer.dims.ndisplay == 3
         if self.shown:
-            self.height.visible = not in_3d
+            self._show_image(not in_3d)
             self.surface.frame = self.frame
             self.surface.set_flat(not in_3d)
             self.viewer.layers.selection.active = self.height
@@ -144,13 +157,29 @@ class ResultView:
         """Show or hide the result (its layers stay)."""
         self.shown = shown
         in_3d = self.viewer.dims.ndisplay == 3
-        self.height.visible = shown and not in_3d
+        self._show_image(shown and not in_3d)
         self.surface.layer.visible = shown and in_3d
         if shown:
             self.surface.show_frame(self.frame)
-        else:
-            for layer in self._images.values():
-                layer.visible = False
+
+    # --- which map -----------------------------------------------------------------------------------
+
+    def show_map(self, role: str) -> None:
+        """Show one map: as the image in 2D, as the colour of the surface in 3D."""
+        if role not in self._images:
+            return
+        self.map = role
+        self._set_map_limits()
+        self.surface.set_colours(self._images[role], role)
+        if self.shown:
+            self._show_image(self.viewer.dims.ndisplay == 2)
+            self.show_text()
+
+    def _show_image(self, shown: bool) -> None:
+        """Show the image of the chosen map and hide the others."""
+        for role, layer in self._images.items():
+            layer.visible = shown and role == self.map
+            layer.colorbar.visible = role == self.map
 
     # --- frames of a run that goes on --------------------------------------------------------------
 
@@ -160,13 +189,14 @@ class ResultView:
         new = frame_range(height)
         if new is not None:
             self._widen(new)
+        self._add_new_maps()
         if frame == self.frame:
             for layer in self._images.values():
                 layer.refresh()
             self.surface.frame = frame
             self.surface.refresh()
             workspace_of(self.viewer).frames_changed.emit()
-        self._set_aux_limits(frame)
+        self._set_map_limits()
 
     def _widen(self, new: Range) -> None:
         """Let the ranges take in a new frame: they only grow, so colours stay comparable."""
@@ -175,7 +205,7 @@ class ResultView:
         if merged is None or merged == self._range:
             return
         self._range = merged
-        for layer in (self.height, self.surface.layer):
+        for layer in (self.height, *([self.surface.layer] if self.map == "height" else [])):
             layer.contrast_limits_range = merged[0]
             layer.contrast_limits = merged[0]
         self.surface.z_range = merged[1]
@@ -190,20 +220,22 @@ class ResultView:
         if found is not None:
             self._range_known = False
             self._widen(found)
+        self._set_map_limits(anew=True)
         self.height.refresh()
         self.surface.refresh()
 
-    def _set_aux_limits(self, frame: int = 0) -> None:
-        """Contrast of the hidden layers, from one frame and then fixed."""
+    def _set_map_limits(self, anew: bool = False) -> None:
+        """Contrast of the maps other than height: from what is there at first, over all frames in the end."""
         for role, layer in self._images.items():
-            if role == "height":
+            entry = layer.metadata[METADATA_KEY]
+            if role == "height" or (entry.get("limits_set") and not anew):
                 continue
-            found = frame_range(getattr(self.data, role).frame(frame))
-            if found is not None and not layer.metadata[METADATA_KEY].get("limits_set"):
-                merged = merge_ranges([found])
-                assert merged is not None
-                layer.contrast_limits_range = layer.contrast_limits = merged[0]
-                layer.metadata[METADATA_KEY]["limits_set"] = True
+            limits = map_limits(self.data, role)
+            if limits is not None:
+                layer.contrast_limits_range = layer.contrast_limits = limits
+                entry["limits_set"] = True
+        if self.map != "height":
+            self.surface.set_colours(self._images[self.map], self.map)
 
     # --- heights under the cursor ----------------------------------------------------------------------
 
@@ -222,7 +254,12 @@ class ResultView:
         pixel = self.pixel_under(position, view_direction)
         if pixel is None:
             return None
-        return self.data.reading(self.frame, round(pixel[0]), round(pixel[1]))
+        row, col = round(pixel[0]), round(pixel[1])
+        text = self.data.reading(self.frame, row, col)
+        if text is None or self.map in ("height", "height_std"):
+            return text
+        value = float(self.data.store(self.map).frame(self.frame)[row, col])
+        return f"{text}, {map_name(self.data, self.map)}: {value:.3g}" if np.isfinite(value) else text
 
     def _on_mouse_move(self, viewer: Any, event: Any) -> None:
         if self.shown:
@@ -236,7 +273,7 @@ class ResultView:
         if self.viewer.dims.ndisplay == 3 and self.surface.exaggeration != 1:
             lines.append(f"z × {self.surface.exaggeration:g}")
         title = "  |  ".join(lines)
-        text = f"{self.data.quantity} (nm)  |  {title}\n{reading or ''}".rstrip()
+        text = f"{map_name(self.data, self.map)}  |  {title}\n{reading or ''}".rstrip()
         if self.viewer.canvas.overlays.text.text != text:
             self.viewer.canvas.overlays.text.text = text
 
@@ -260,30 +297,6 @@ class ResultView:
             self.viewer.mouse_move_callbacks.remove(self._on_mouse_move)
         self.viewer.canvas.overlays.text.text = ""
         self.closed.emit(self)
-
-
-def image_layer_data(data: ResultData) -> list[tuple[Any, dict[str, Any], str]]:
-    """Layer data of the images of a result: height, its uncertainty where calibrated, relative yield."""
-    found = data.value_range()
-    limits = found[0] if found else (0.0, 1.0)
-    rows = [("relative_yield", f"relative yield, {data.name}", "gray", (0.5, 1.5))]
-    if data.calibrated:
-        rows.append(("height_std", f"height std (nm), {data.name}", "magma", (0.0, 1.0)))
-    rows.append(("height", f"{data.quantity} (nm), {data.name}", "viridis", limits))
-    common: dict[str, Any] = {"multiscale": False, "rgb": False}
-    common |= data.axes.layer_kwargs(4, z_scale=data.pixel_nm)
-    layers = []
-    for role, name, colormap, contrast in rows:
-        kwargs = {
-            "name": name,
-            "colormap": colormap,
-            "contrast_limits": contrast,
-            "metadata": {METADATA_KEY: data.metadata(role)},
-            "visible": role == "height",
-        }
-        array = LayerArray(getattr(data, role), data.draws if role == "height" else None)
-        layers.append((array, kwargs | common, "image"))
-    return layers
 
 
 def show_result(viewer: Any, data: ResultData) -> ResultView:

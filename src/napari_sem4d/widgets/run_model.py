@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ PREVIEW_SECONDS = 0.2
 """Least time between two previews: at most 5 a second."""
 
 
-def guarded(steps: Iterator[Record], path: Path) -> Iterator[Record]:
+def guarded(steps: Iterator[Record], path: Path, what: str = "The reconstruction") -> Iterator[Record]:
     """Pass records on; too frequent previews are left out, errors become a record.
 
     An exception that leaves a worker thread raises a second, misleading one in napari, so none does.
@@ -37,7 +38,7 @@ def guarded(steps: Iterator[Record], path: Path) -> Iterator[Record]:
     except MemoryError:
         yield Failed("There is not enough memory for this image; close other programs or crop the series.", path)
     except Exception as error:
-        yield Failed(f"The reconstruction stopped unexpectedly ({type(error).__name__}: {error}).", path)
+        yield Failed(f"{what} stopped unexpectedly ({type(error).__name__}: {error}).", path)
 
 
 def leave_one_core() -> None:
@@ -158,3 +159,16 @@ def device_text(choice: str = "auto") -> str:
         return f"GPU, {device.type}"
     cores = os.cpu_count() or 1
     return f"CPU, {max(1, cores - 1)} of {cores} cores (one is left to the window)" if cores > 1 else "CPU"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a verification simulates: pixels at most, electrons in each."""
+
+    name: str
+    pixels: int
+    electrons: int
+
+
+EFFORTS = (Effort("quick", 1000, 500), Effort("usual", 4000, 1500), Effort("thorough", 8000, 4000))
+"""The second is the command line's default."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from napari.layers import Surface
 
+from napari_sem4d.widgets.maps import map_name
 from napari_sem4d.widgets.mesh import grid_mesh
 from napari_sem4d.widgets.result_data import ResultData
 from napari_sem4d.widgets.shading import hillshade, relief_factor, sem_texture
@@ -59,6 +60,7 @@ class SurfaceView:
         self.drape: Drape = "hillshade"
         self.frame = 0
         self.flat = flat
+        self.role = "height"
         self._relief: float | None = None
         self._limits: tuple[float, float] | None = None
         kwargs: dict[str, Any] = data.axes.layer_kwargs(3, z_scale=exaggeration)
@@ -76,7 +78,22 @@ class SurfaceView:
         )
 
     def _mesh(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.grid.vertices(self.data.height.frame(self.frame), self.z_range, self.flat)
+        height = self.data.height.frame(self.frame)
+        vertices, faces, values = self.grid.vertices(height, self.z_range, self.flat)
+        if self.role != "height":
+            values = self.grid.values(self.data.store(self.role).frame(self.frame))
+        return vertices, faces, values
+
+    def set_colours(self, image: Any, role: str) -> None:
+        """Colour the surface by a map, in the colours and limits of its image layer."""
+        self.role = role
+        what = (
+            f"{self.data.quantity} 3D (nm)" if role == "height" else f"3D, coloured by {map_name(self.data, role)}"
+        )
+        self.layer.name = f"{what}, {self.data.name}"
+        self.layer.colormap = image.colormap
+        self.layer.contrast_limits_range = self.layer.contrast_limits = image.contrast_limits
+        self.layer.data = self._mesh()
 
     def _texture(self) -> np.ndarray:
         if self.drape == "SEM image" and self.data.series is not None:
