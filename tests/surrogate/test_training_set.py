@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_sem4d.acquisition.instrument import Segment
-from napari_sem4d.errors import StoreError
+from napari_sem4d.errors import InputError, StoreError
 from napari_sem4d.physics.local_law import law_for
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.response import ResponseTable
@@ -96,3 +96,34 @@ def test_a_broken_chunk_is_named(tmp_path):
     (tmp_path / "chunk-00000.npz").write_bytes(b"nothing")
     with pytest.raises(StoreError, match="chunk-00000"):
         read_chunk(tmp_path / "chunk-00000.npz")
+
+
+def test_surfaces_from_files_are_cut_and_turned(tmp_path):
+    edge = 24
+    ramp = np.add.outer(1e-2 * np.arange(40), 2e-2 * np.arange(60))
+    np.save(tmp_path / "half way.npy", ramp)
+    settings = small(visited=tmp_path, from_visited=1.0, upside_down=0.0, leaning=0.0)
+    assert settings.core + 2 * settings.halo == edge
+    heights = [draw_case(settings, n).height for n in range(8)]
+    steps = {tuple(np.round([h[1, 0] - h[0, 0], h[0, 1] - h[0, 0]], 3)) for h in heights}
+    assert all(sorted(np.abs(s)) == pytest.approx([0.01, 0.02], abs=1e-3) for s in steps)
+    assert len(steps) > 3
+    assert draw_case(settings, 0).families == ("visited",)
+
+
+def test_a_share_of_cases_comes_from_files(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((30, 30)))
+    settings = small(visited=tmp_path, from_visited=0.5)
+    share = np.mean([draw_case(settings, n).families == ("visited",) for n in range(60)])
+    assert 0.3 < share < 0.7
+
+
+@pytest.mark.parametrize(
+    ("surface", "words"),
+    [(None, "holds no surface"), (np.zeros((5, 5)), "at least 24"), (np.full((30, 30), np.nan), "no heights")],
+)
+def test_surfaces_that_cannot_be_used_are_named(tmp_path, surface, words):
+    if surface is not None:
+        np.save(tmp_path / "b.npy", surface)
+    with pytest.raises(InputError, match=words):
+        draw_case(small(visited=tmp_path, from_visited=1.0), 1)

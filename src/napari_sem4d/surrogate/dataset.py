@@ -149,19 +149,18 @@ def _write(path: Path, settings: TrainingSet, numbers: range, threads: int | Non
 
 
 def _claim_settings(folder: Path, settings: TrainingSet) -> None:
-    about = json.dumps(
-        {
-            "format": _FORMAT,
-            "order": ORDER,
-            "thresholds": THRESHOLDS,
-            "settings": settings.model_dump(mode="json"),
-        },
-        indent=1,
-    )
+    about = {
+        "format": _FORMAT,
+        "order": ORDER,
+        "thresholds": list(THRESHOLDS),
+        "settings": settings.model_dump(mode="json"),
+    }
     path = folder / "training_set.json"
     if not path.exists():
-        path.write_text(about, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != about:
+        path.write_text(json.dumps(about, indent=1), encoding="utf-8")
+        return
+    # Compared as settings: what a later version can say besides, and this set leaves as it was, is no difference.
+    if dataset_settings(folder) != settings:
         raise StoreError(f"{folder} holds a training set of other settings; choose another folder")
 
 

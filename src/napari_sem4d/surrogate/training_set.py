@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import InputError
 from napari_sem4d.physics.scenes import make_scene, random_parameters
+from napari_sem4d.surrogate.visited import cut_of
 
 _TALLEST_SLOPE = float(np.tan(np.radians(75.0)))
 
@@ -40,6 +41,14 @@ class TrainingSet(StrictModel):
     upside_down: float = Field(ge=0, le=1, description="Share of cases turned upside down")
     leaning: float = Field(ge=0, le=1, description="Share of cases on a leaning plane")
     steepest_lean_deg: float = Field(ge=0, lt=60, description="Steepest leaning plane, degrees")
+    visited: Path | None = Field(
+        None,
+        description="Folder of surfaces to train on as well, such as those that a solver visits half-way: .npy, "
+        "heights in rho50 at the pitch of this set",
+    )
+    from_visited: float = Field(
+        0.5, ge=0, le=1, description="Share of cases cut from the surfaces in the folder, if there is one"
+    )
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,11 @@ def draw_case(settings: TrainingSet, number: int) -> Case:
     rng = np.random.default_rng([settings.seed, number])
     mixed = rng.random() < settings.mixed
     names = tuple(str(n) for n in rng.choice(sorted(settings.families), 2 if mixed else 1))
-    scenes = [_scene(settings, name, rng) for name in names]
-    height = _join(scenes[0], scenes[1], rng) if mixed else scenes[0]
+    if settings.visited is not None and rng.random() < settings.from_visited:
+        names, height = ("visited",), cut_of(settings.visited, settings.core + 2 * settings.halo, rng)
+    else:
+        scenes = [_scene(settings, name, rng) for name in names]
+        height = _join(scenes[0], scenes[1], rng) if mixed else scenes[0]
     if rng.random() < settings.upside_down:
         height = -height
     height = _limit(height, settings.pitch)
