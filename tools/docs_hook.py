@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 import napari_sem4d.settings
 from napari_sem4d.cli import app
 from napari_sem4d.cli.console import EXIT_CODES
-from napari_sem4d.io.layout import MAPS, SERIES
+from napari_sem4d.io.layout import MAPS, SERIES, SERIES_TERMS, TERMS
 
 WORDS = {str: "text", float: "number", int: "whole number", bool: "true or false"}
 
@@ -28,7 +28,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def result_variables() -> str:
     rows = ["| variable | axes | type | unit | means |", "|---|---|---|---|---|"]
-    for axes, variables in (("time, y, x", MAPS), ("time", SERIES)):
+    for axes, variables in (("time, y, x", MAPS | TERMS), ("time", SERIES | SERIES_TERMS)):
         for name, (kind, unit, meaning) in variables.items():
             rows.append(f"| `{name}` | {axes} | {kind} | {unit} | {meaning} |")
     rows.append("| `draws` | time, draw, y, x | float32 | nm | Posterior draws of the height, only on request |")

@@ -1,7 +1,11 @@
 """Complete the card of ViFT's weights: domain of validity, measured errors, failure cases, licence.
 
 python benchmarks/vift_accuracy.py --json cells.json
-python tools/vift_card.py src/napari_sem4d/surrogate/weights/vift.json cells.json
+python tools/vift_card.py src/napari_sem4d/surrogate/weights/vift.json --cells cells.json --validation FOLDER
+
+FOLDER: patches that served no training (``sem4d dataset --settings validation_set --out FOLDER --patches 64``).
+From them the tables of signal error by slope and size are made that ``height_std`` takes its model part from: that
+of the weights goes into their card, that of the engine ``local`` beside its module. New weights need theirs anew.
 """
 
 from __future__ import annotations
@@ -10,7 +14,11 @@ import argparse
 import json
 from pathlib import Path
 
+from napari_sem4d.forward.model_error import LOCAL
+from napari_sem4d.surrogate.model_error import ModelErrorTable
+from napari_sem4d.surrogate.model_error_measure import measure_model_error
 from napari_sem4d.surrogate.training_set import load_training_set
+from napari_sem4d.surrogate.weights import load_weights
 
 FAILURES = (
     "slopes above 60 degrees: about twice the error of the mean",
@@ -22,27 +30,11 @@ FAILURES = (
 )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("card", type=Path)
-    parser.add_argument("cells", type=Path, help="JSON of benchmarks/vift_accuracy.py")
-    arguments = parser.parse_args()
-    card = json.loads(arguments.card.read_text(encoding="utf-8"))
-    rows = json.loads(arguments.cells.read_text(encoding="utf-8"))
-    plan = load_training_set()
-    card["version"] = 1
-    card["licence"] = "BSD-3-Clause"
-    card["training_set"] = plan.model_dump(mode="json")
-    card["domain"] = {
-        "eta0": [0.06, 0.49],
-        "energy_kev": [1.0, 30.0],
-        "slope_deg": 75,
-        "probe_rho50": [0.0, 2.0],
-        "data_pixel_rho50": [0.25, 4.0],
-        "threshold_over_e0": [0.0, 0.5],
-    }
-    card["failures"] = list(FAILURES)
-    card["measured"] = {
+LOCAL_TABLE = Path(__file__).parents[1] / "src" / "napari_sem4d" / "forward" / LOCAL
+
+
+def measured(rows: list[dict]) -> dict:
+    return {
         "what": "root of the mean product of deviations from two simulations, in flat signals, with its 95 % "
         "interval; about half of the pixels steeper than 30 degrees; nothing of it seen in training",
         "cells": [
@@ -59,6 +51,45 @@ def main() -> None:
             for row in rows
         ],
     }
+
+
+def show(name: str, table: ModelErrorTable) -> None:
+    """Print the root mean square error by slope (rows) and bend (columns)."""
+    print(f"{name}: correlation length {table.length_rho50:g} rho50, {table.source}")
+    print("slope \\ bend | " + " | ".join(f"<{b:g}" for b in table.bend) + " | above")
+    for edge, row in zip((*table.slope_deg, 90.0), table.power, strict=True):
+        print(f"< {edge:g} deg | " + " | ".join(f"{p**0.5:.3f}" for p in row))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("card", type=Path)
+    parser.add_argument("--cells", type=Path, help="JSON of benchmarks/vift_accuracy.py")
+    parser.add_argument("--validation", type=Path, help="folder of patches that served no training")
+    arguments = parser.parse_args()
+    card = json.loads(arguments.card.read_text(encoding="utf-8"))
+    plan = load_training_set()
+    card["version"] = 1
+    card["licence"] = "BSD-3-Clause"
+    card["training_set"] = plan.model_dump(mode="json")
+    card["domain"] = {
+        "eta0": [0.06, 0.49],
+        "energy_kev": [1.0, 30.0],
+        "slope_deg": 75,
+        "probe_rho50": [0.0, 2.0],
+        "data_pixel_rho50": [0.25, 4.0],
+        "threshold_over_e0": [0.0, 0.5],
+    }
+    card["failures"] = list(FAILURES)
+    if arguments.cells:
+        card["measured"] = measured(json.loads(arguments.cells.read_text(encoding="utf-8")))
+    if arguments.validation:
+        vift = measure_model_error(arguments.validation, load_weights(arguments.card.with_suffix(".safetensors")))
+        card["model_error"] = vift.model_dump(mode="json")
+        local = measure_model_error(arguments.validation, None)
+        LOCAL_TABLE.write_text(local.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        for name, table in (("vift", vift), ("local", local)):
+            show(name, table)
     arguments.card.write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

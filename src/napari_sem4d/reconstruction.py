@@ -17,6 +17,7 @@ from napari_sem4d import __version__
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import Cancelled, InputError, Sem4dError
 from napari_sem4d.records import Failed, Finished, FrameDone, FrameFailed, Notice, Preview, Progress, Record
+from napari_sem4d.run_geometry import find_geometry
 from napari_sem4d.run_setup import Setup, first_readable, prepare, read_frame
 from napari_sem4d.settings import Settings
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari_sem4d.acquisition.noise import NoiseModel
     from napari_sem4d.inversion.calibration import Calibration
     from napari_sem4d.inversion.frame import FrameSolution
+    from napari_sem4d.inversion.model_height_error import HeightModelError
     from napari_sem4d.inversion.objective import Objective, State
     from napari_sem4d.inversion.prepare import PreparedFrame
     from napari_sem4d.inversion.preview import LinearPreview
@@ -35,6 +37,7 @@ _WEIGHT_FRAMES = 5
 _ONE_THREAD_PIXELS = 150_000
 _STEEP_DEG = 60.0
 _OUTSIDE_DEG = 75.0
+_MODEL_SEED = 500_000_000
 # Share of a frame's time at which its preview is there.
 _PREVIEW_SHARE = 0.15
 
@@ -105,9 +108,11 @@ def _run(
     store = _open_store(setup, out, resume)
     settings = _frozen_settings(store, settings)
     checks = check_frame(pixels, series.segment_names, series.saturation)
-    for warning in dict.fromkeys((*series.warnings, *checks, *_calibration_notes(calibration))):
+    notes = (*series.warnings, *checks, *_calibration_notes(calibration), *_engine_notes(setup))
+    for warning in dict.fromkeys(notes):
         store.add_warning(warning)
         yield Notice(warning)
+    setup = yield from find_geometry(setup, store, pixels, cancel)
     pending = store.pending()
     if settings.inversion.curvature_weight is None and len(usable) > 1:
         yield from _choose_weight(setup, store, usable, cancel)
@@ -189,6 +194,7 @@ def _frame(
     from napari_sem4d.inversion.frame import solve_frame
     from napari_sem4d.inversion.gauge import to_datum
     from napari_sem4d.inversion.height_error import height_std, noise_colour
+    from napari_sem4d.inversion.model_height_error import height_model_error
 
     pixels = read_frame(setup.series, frame)
     preview = _preview(setup, pixels)
@@ -200,14 +206,22 @@ def _frame(
     state = solution.state
     height = to_datum(state.height, valid, setup.remove_plane)
     colour = noise_colour(setup.series.shape, *_correlation(setup.noise), like=height)
-    std = height_std(solution.objective, state, colour, setup.remove_plane).cpu().numpy()
+    noise_std = height_std(solution.objective, state, colour, setup.remove_plane)
     _check(cancel)
+    model_error = height_model_error(solution)
+    model_std = torch.zeros_like(noise_std)
+    if model_error is not None:
+        model_std = model_error.std(valid, setup.remove_plane, settings.inversion.seed)
     if settings.inversion.draws:
-        _write_draws(setup, settings, store, frame, solution, valid, cancel)
+        _write_draws(setup, settings, store, frame, solution, model_error, valid, cancel)
     if store.attrs.get("curvature_weight") is None:
         store.set_attrs(curvature_weight=solution.objective.priors.curvature_weight)
     on_stage = setup.stage.heights(height.cpu().numpy(), setup.remove_plane)
-    std = _with_calibration_error(setup, setup.stage.map(std * setup.stage.cosine, order=1), on_stage)
+    terms = {
+        name: setup.stage.map(part.cpu().numpy() * setup.stage.cosine, order=1)
+        for name, part in (("height_std_noise", noise_std), ("height_std_model", model_std))
+    }
+    std = _with_calibration_error(setup, np.hypot(*terms.values()), on_stage)
     relative_yield = setup.stage.map(state.relative_yield.cpu().numpy(), order=1)
     misfit = solution.reduced_chi_square
     store.write_frame(
@@ -217,6 +231,8 @@ def _frame(
         relative_yield=relative_yield,
         quality=setup.stage.map(_quality(setup, prepared, state.height)),
         misfit=misfit,
+        terms=terms,
+        misfit_explained=solution.explained_chi_square,
     )
     yield FrameDone(frame, on_stage, std, relative_yield, misfit)
 
@@ -227,11 +243,13 @@ def _write_draws(
     store: ResultStore,
     frame: int,
     solution: FrameSolution,
+    model_error: HeightModelError | None,
     valid: torch.Tensor,
     cancel: threading.Event,
 ) -> None:
     import torch
 
+    from napari_sem4d.inversion.gauge import to_datum
     from napari_sem4d.inversion.height_error import posterior_draws
 
     signals = solution.state.linearisation.signals.cpu().numpy()
@@ -251,14 +269,17 @@ def _write_draws(
     )
     for i, draw in enumerate(draws):
         _check(cancel)
+        if model_error is not None:
+            generator = torch.Generator().manual_seed(settings.inversion.seed + 1000 * frame + i + _MODEL_SEED)
+            draw = draw + to_datum(model_error.draw(generator), valid, setup.remove_plane)
         store.write_draw(frame, i, setup.stage.heights(draw.cpu().numpy(), setup.remove_plane))
 
 
-def _with_calibration_error(setup: Setup, noise_std: np.ndarray, height: np.ndarray) -> np.ndarray:
-    """The noise's standard uncertainty with that of the calibration, where one fixes the scale."""
+def _with_calibration_error(setup: Setup, std: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """A standard uncertainty with that of the calibration, where one fixes the scale."""
     if setup.calibration is None or not setup.calibration.fixes_height_scale:
-        return noise_std
-    return np.asarray(np.hypot(noise_std, setup.calibration.height_std(height)))
+        return std
+    return np.asarray(np.hypot(std, setup.calibration.height_std(height)))
 
 
 def _quality(setup: Setup, prepared: PreparedFrame, height: torch.Tensor) -> np.ndarray:
@@ -317,6 +338,7 @@ def _open_store(setup: Setup, out: Path, resume: bool) -> ResultStore:
         "warnings": "[]",
         "material": str(series.material),
         "curvature_weight": settings.inversion.curvature_weight,
+        "resolution_nm": setup.resolution_nm,
         "scale_uncertainty": None if setup.calibration is None else setup.calibration.scale_uncertainty,
     }
     return ResultStore.create(
@@ -369,6 +391,22 @@ def _calibration_notes(calibration: Calibration | None) -> tuple[str, ...]:
         "No calibration: heights are relative. Calibrate on a reference (a flat area or a Vickers imprint) to "
         "get nanometres with an uncertainty.",
     )
+
+
+def _engine_notes(setup: Setup) -> tuple[str, ...]:
+    notes = []
+    if setup.resolution_nm > 2 * setup.pixel_nm:
+        notes.append(
+            f"Structure shorter than about {setup.resolution_nm:.3g} nm (0.3 of the electrons' range) leaves "
+            "hardly any contrast of slopes: the map is smooth there because nothing says otherwise. A lower beam "
+            "energy resolves more."
+        )
+    if setup.engine.model_error is None:
+        notes.append(
+            f"The error of the engine {setup.engine.name} with these weights has not been measured: height_std "
+            "holds the noise alone."
+        )
+    return tuple(notes)
 
 
 def _correlation(noise: NoiseModel) -> tuple[list[float], list[float]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sem4d.inversion.calibration import Calibration
     from napari_sem4d.physics.materials import Material
 
+_RESOLVED_RANGES = 0.3
 _ASK = {
     "pixel_nm": "the pixel size (pixel_nm, nm)",
     "beam.energy_kev": "the beam energy (beam.energy_kev, keV)",
@@ -114,6 +115,11 @@ class Setup:
     def pixel_nm(self) -> float:
         """Edge of a pixel, nm."""
         return float(self.series.pixel_nm or 0.0)
+
+    @property
+    def resolution_nm(self) -> float:
+        """Length below which structure leaves no contrast of slopes, nm: about 0.3 of the electrons' range."""
+        return _RESOLVED_RANGES * self.material.range_nm(float(self.instrument.beam.energy_kev or 0.0))
 
     @property
     def stage(self) -> Stage:

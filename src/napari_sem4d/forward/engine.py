@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_sem4d.physics.materials import Material
+    from napari_sem4d.surrogate.model_error import ModelErrorTable
 
 
 EngineName = Literal["local", "vift"]
@@ -110,6 +111,10 @@ class Linearisation(Protocol):
         """
         ...
 
+    def by_slopes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Derivatives of a pixel's signals by its own dh/dx and dh/dy, shape (K, Y, X) each."""
+        ...
+
     def attenuate(self, height: torch.Tensor) -> torch.Tensor:
         """What the spread of electrons leaves of a height's contrast, about; a symmetric operator.
 
@@ -129,6 +134,21 @@ class DifferentiableEngine(Engine, Protocol):
     @property
     def start(self) -> DifferentiableEngine | None:
         """A quicker engine whose solution is a good point to start from; None where the preview is."""
+        ...
+
+    @property
+    def model_error(self) -> ModelErrorTable | None:
+        """How far its signals are off against Monte Carlo; None where nobody has measured it."""
+        ...
+
+    @property
+    def flat_signals(self) -> torch.Tensor:
+        """What a flat of the reference material adds to the segments' offsets, shape (K,), signal units."""
+        ...
+
+    @property
+    def rho50_nm(self) -> float:
+        """Median exit radius of the reference material at the beam energy, nm."""
         ...
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> Linearisation:

@@ -11,11 +11,14 @@ import torch
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
+from napari_sem4d.forward.model_error import local_model_error
 from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.physics.bounce import BounceTerm
 from napari_sem4d.physics.local_law import LocalLaw, law_for
+from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.response import ResponseTable
+from napari_sem4d.surrogate.model_error import ModelErrorTable
 
 
 class LocalEngine:
@@ -55,10 +58,22 @@ class LocalEngine:
         def law(threshold: float) -> LocalLaw:
             return law_for(setup.material, energy_kev, threshold)
 
+        self.rho50_nm = float(planar_table(setup.material, energy_kev).rho50_nm)
         self._table = ResponseTable(segments, law, dtype, device)
         self._bounce = BounceTerm(segments, law)
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
+
+    @property
+    def model_error(self) -> ModelErrorTable | None:
+        """What the interaction volume changes, which this engine leaves out."""
+        return local_model_error()
+
+    @property
+    def flat_signals(self) -> torch.Tensor:
+        """Signals of a flat without their offsets, shape (K,)."""
+        level = torch.zeros(1, 1, dtype=self.dtype, device=self.device)
+        return (self._gain * self._table.evaluate(level, level)[0])[:, 0, 0]
 
     def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""
@@ -176,6 +191,10 @@ class LocalLinearisation:
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Return ``J^T W J`` with shadows and bounces held fixed, as a function of (height, relative yield)."""
         return normal_operator(self.information(weight), self.pixel_nm, self.attenuate)
+
+    def by_slopes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Derivatives of a pixel's signals by its own dh/dx and dh/dy, shape (K, Y, X) each."""
+        return self.by_p, self.by_q
 
     def attenuate(self, height: torch.Tensor) -> torch.Tensor:
         """Heights as they are: every pixel shows its own slope."""

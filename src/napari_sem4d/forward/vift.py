@@ -10,10 +10,12 @@ import torch
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.local import LocalEngine, LocalLinearisation
+from napari_sem4d.forward.model_error import vift_model_error
 from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
 from napari_sem4d.surrogate.correction import Correction
+from napari_sem4d.surrogate.model_error import ModelErrorTable
 from napari_sem4d.surrogate.weights import Weights, load_weights
 
 _SPREAD_RHO50 = 0.9
@@ -73,6 +75,23 @@ class VisionEngine:
         )
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
+
+    @property
+    def model_error(self) -> ModelErrorTable | None:
+        """The network's error as its card has it; without a network (wide pixels) that of ``local``."""
+        if not self._correction.active:
+            return self._local.model_error
+        return vift_model_error(self.weights.card, self.weights.sha256)
+
+    @property
+    def flat_signals(self) -> torch.Tensor:
+        """Signals of a flat without their offsets, shape (K,)."""
+        return self._local.flat_signals
+
+    @property
+    def rho50_nm(self) -> float:
+        """Median exit radius, nm."""
+        return self._local.rho50_nm
 
     def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""
@@ -142,8 +161,11 @@ class VisionLinearisation:
 
         See :meth:`~napari_sem4d.forward.engine.Linearisation.information`.
         """
-        y = self.relative_yield
-        return information_of(weight, y * self.local.by_p, y * self.local.by_q, self.by_yield)
+        return information_of(weight, *self.by_slopes(), self.by_yield)
+
+    def by_slopes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Derivatives of a pixel's signals by its own slopes, as if no electron spread, shape (K, Y, X) each."""
+        return self.relative_yield * self.local.by_p, self.relative_yield * self.local.by_q
 
     def attenuate(self, height: torch.Tensor) -> torch.Tensor:
         """What the spread of electrons leaves of a height's contrast; see :class:`Linearisation`."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
-from napari_sem4d.inversion.discrepancy import discrepancy_weight, provisional_weight, reduced_chi_square
+from napari_sem4d.inversion.evidence import evidence_weight, provisional_weight, reduced_chi_square
+from napari_sem4d.inversion.model_noise import ModelNoise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.priors import Priors
@@ -32,11 +34,17 @@ class FrameSolution:
         Height (nm) and relative yield at the minimum.
     reduced_chi_square : float
         Misfit over its expectation from the noise alone: 1 means explained to the noise.
+    model_noise : ModelNoise or None
+        The engine's own error at this surface, where it is known.
+    explained_chi_square : float
+        The same over the expectation from noise and the engine's error; NaN where that is not known.
     """
 
     objective: Objective
     state: State
     reduced_chi_square: float
+    model_noise: ModelNoise | None
+    explained_chi_square: float
 
 
 def first_guess(
@@ -95,7 +103,8 @@ def find_weight(
     priors = objective.priors
     weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
     state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
-    return discrepancy_weight(weak, state), state
+    model = ModelNoise.of(objective.engine, state.height)
+    return evidence_weight(weak, state, None if model is None else model.variance()), state
 
 
 def solve_frame(
@@ -118,4 +127,6 @@ def solve_frame(
         weight, state = find_weight(objective, state, settings, on_step)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
-    return FrameSolution(objective, state, reduced_chi_square(objective, state))
+    model = ModelNoise.of(objective.engine, state.height)
+    explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())
+    return FrameSolution(objective, state, reduced_chi_square(objective, state), model, explained)

@@ -14,7 +14,7 @@ class InversionSettings(StrictModel):
         None,
         gt=0,
         description="Weight of the curvature prior, nm^2 (inverse square of the expected curvature in 1/nm). "
-        "Empty: found on the first frame where the reduced chi-square reaches 1, then frozen",
+        "Empty: found from the evidence of a few frames, then frozen",
     )
     yield_length_px: float = Field(
         8.0,
@@ -23,7 +23,7 @@ class InversionSettings(StrictModel):
     )
     max_steps: int = Field(30, ge=1, le=200, description="Most steps of the solver per frame and weight")
     tolerance: float = Field(
-        1e-4,
+        2e-4,
         gt=0,
         lt=1,
         description="A frame is finished when a step would lower the misfit by less than this share of it",

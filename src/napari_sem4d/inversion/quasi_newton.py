@@ -14,6 +14,8 @@ _PAIRS = 6
 _LEAST_DECREASE = 1e-4
 """Share of the slope's promise that a step must keep (Armijo's condition)."""
 _TRIALS = 6
+_SHORTEST, _LONGEST = 0.3, 1.0
+"""Lengths that a step is first tried with: the one that would have been best for the step before."""
 _LEAST_CURVATURE = 1e-6
 
 
@@ -50,14 +52,16 @@ def minimise(
         With an objective not above that of the start.
     """
     pairs: deque[_Pair] = deque(maxlen=_PAIRS)
+    length = 1.0
     gradient = objective.gradient(state)
     for step in range(max_steps):
         change, expected = _direction(objective, state, gradient, pairs)
         if expected <= tolerance * state.objective and step > 0:
             break
-        candidate = _search(objective, state, change, -2.0 * expected)
-        if candidate is None:
+        found = _search(objective, state, change, -2.0 * expected, length)
+        if found is None:
             break
+        candidate, length = found
         # The step was as good as its linear model: what that missed is what a further step could gain.
         missed = abs(state.objective - candidate.objective - expected)
         previous, before = state, gradient
@@ -109,17 +113,21 @@ def _direction(objective: Objective, state: State, gradient: Fields, pairs: dequ
     return change, expected
 
 
-def _search(objective: Objective, state: State, change: Fields, slope: float) -> State | None:
-    """The first state along a change whose objective has fallen enough, by interpolated shortening."""
-    length = 1.0
+def _search(
+    objective: Objective, state: State, change: Fields, slope: float, length: float
+) -> tuple[State, float] | None:
+    """The first state along a change whose objective has fallen enough, by interpolated shortening.
+
+    With it the length at which the parabola through value and slope at the start and the value there is lowest.
+    """
     for _ in range(_TRIALS):
         candidate = objective.at(state.height + length * change[0], state.relative_yield + length * change[1])
         rise = candidate.objective - state.objective
+        bend = (rise - length * slope) / length**2
+        best = -0.5 * slope / bend if bend > 0 else _LONGEST
         if rise < _LEAST_DECREASE * length * slope:
-            return candidate
-        # The parabola through value and slope at the start and the value here.
-        bend = rise - length * slope
-        length *= min(max(-0.5 * slope * length / bend, 0.1), 0.5)
+            return candidate, min(max(best, _SHORTEST), _LONGEST)
+        length *= min(max(best / length, 0.1), 0.5)
     return None
 
 

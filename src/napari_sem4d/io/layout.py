@@ -57,13 +57,24 @@ MAPS: dict[str, tuple[str, str, str]] = {
 }
 """Variables of shape (time, y, x): number type, unit, meaning."""
 
+TERMS: dict[str, tuple[str, str, str]] = {
+    "height_std_noise": ("float32", "nm", "Part of height_std that the noise of the images makes"),
+    "height_std_model": ("float32", "nm", "Part of height_std that the forward engine's own error makes"),
+}
+"""Maps like those of :data:`MAPS`, added in quadrature; results of earlier versions lack them."""
+
 SERIES: dict[str, tuple[str, str, str]] = {
-    "misfit": ("float64", "1", "Reduced chi-square of the frame"),
+    "misfit": ("float64", "1", "Reduced chi-square of the frame against the noise: 1 = the noise explains it"),
     "drift_x": ("float64", "nm", "Drift of the frame against frame 0, to the right"),
     "drift_y": ("float64", "nm", "Drift of the frame against frame 0, up the screen"),
     "frame_state": ("uint8", "1", "0 pending, 1 done, 2 failed"),
 }
 """Variables of shape (time,): number type, unit, meaning."""
+
+SERIES_TERMS: dict[str, tuple[str, str, str]] = {
+    "misfit_explained": ("float64", "1", "Reduced chi-square against noise and the engine's own error"),
+}
+"""Like :data:`SERIES`; results of earlier versions lack them."""
 
 REQUIRED = (*MAPS, *SERIES)
 
@@ -80,8 +91,9 @@ def estimate_bytes(frames: int, shape: tuple[int, int], draws: int = 0) -> int:
     draws : int
         Posterior draws kept for each frame, 0 for none.
     """
-    per_pixel = sum(np.dtype(kind).itemsize for kind, _, _ in MAPS.values()) + 4 * draws
-    return frames * (per_pixel * shape[0] * shape[1] + 64 * (4 + len(SERIES) + draws)) + 65_536
+    per_pixel = sum(np.dtype(kind).itemsize for kind, _, _ in (MAPS | TERMS).values()) + 4 * draws
+    headers = 64 * (len(MAPS | TERMS) + len(SERIES | SERIES_TERMS) + draws)
+    return frames * (per_pixel * shape[0] * shape[1] + headers) + 65_536
 
 
 def human_size(n_bytes: float) -> str:
@@ -138,11 +150,11 @@ def empty_dataset(
 
     frames = time.size
     variables: dict[str, tuple[tuple[str, ...], da.Array, dict[str, str]]] = {}
-    for name, (kind, unit, meaning) in MAPS.items():
+    for name, (kind, unit, meaning) in (MAPS | TERMS).items():
         blank = np.nan if kind.startswith("float") else 0
         array = da.full((frames, *shape), blank, dtype=kind, chunks=(1, *shape))
         variables[name] = (("time", "y", "x"), array, {"units": unit, "long_name": meaning})
-    for name, (kind, unit, meaning) in SERIES.items():
+    for name, (kind, unit, meaning) in (SERIES | SERIES_TERMS).items():
         blank = np.nan if kind.startswith("float") else 0
         array = da.full((frames,), blank, dtype=kind, chunks=1)
         variables[name] = (("time",), array, {"units": unit, "long_name": meaning})

@@ -122,7 +122,8 @@ def open_result(path: Path) -> xr.Dataset:
     -------
     xarray.Dataset
         Dimensions (time, y, x): ``height`` and ``height_std`` (nm), ``relative_yield``, ``quality``; along
-        time ``misfit``, ``drift_x`` and ``drift_y`` (nm), ``frame_state``; ``draws`` (time, draw, y, x) where
+        time ``misfit``, ``drift_x`` and ``drift_y`` (nm), ``frame_state``; the terms of ``height_std`` where they
+        were kept; ``draws`` (time, draw, y, x) where
         they were kept. A chunk that turns out damaged raises StoreError when it is computed.
 
     Raises

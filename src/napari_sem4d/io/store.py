@@ -23,6 +23,7 @@ from zarr.codecs import ZstdCodec
 from napari_sem4d.errors import StoreError
 from napari_sem4d.io.layout import (
     MAPS,
+    TERMS,
     FrameState,
     empty_dataset,
     estimate_bytes,
@@ -182,6 +183,8 @@ class ResultStore:
         quality: np.ndarray,
         misfit: float,
         drift_nm: tuple[float, float] = (0.0, 0.0),
+        terms: Mapping[str, np.ndarray] | None = None,
+        misfit_explained: float = float("nan"),
     ) -> None:
         """Store one finished frame; it counts as done only when everything is in place.
 
@@ -199,6 +202,11 @@ class ResultStore:
             Reduced chi-square.
         drift_nm : tuple of float
             Drift against frame 0, to the right and up, nm.
+        terms : mapping, optional
+            Maps named in :data:`napari_sem4d.io.layout.TERMS`, shape (Y, X); a store that an earlier version laid
+            out does not keep them.
+        misfit_explained : float
+            Reduced chi-square against noise and the engine's own error.
 
         Raises
         ------
@@ -206,11 +214,13 @@ class ResultStore:
             If it cannot be written; frames finished before are kept.
         """
         maps = {"height": height, "height_std": height_std, "relative_yield": relative_yield, "quality": quality}
+        maps |= {name: values for name, values in (terms or {}).items() if name in self._arrays}
         self._check_frame(frame, maps)
         numbers = {"misfit": misfit, "drift_x": drift_nm[0], "drift_y": drift_nm[1]}
+        numbers |= {"misfit_explained": misfit_explained} if "misfit_explained" in self._arrays else {}
         with _explained(self.path, frame):
             for name, values in maps.items():
-                self._arrays[name][frame] = np.asarray(values).astype(MAPS[name][0], copy=False)
+                self._arrays[name][frame] = np.asarray(values).astype((MAPS | TERMS)[name][0], copy=False)
             for name, number in numbers.items():
                 self._arrays[name][frame] = float(number)
             self._arrays["frame_state"][frame] = FrameState.DONE

@@ -1,0 +1,151 @@
+"""Measure the table of an engine's signal error on Monte Carlo patches that nothing was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_sem4d.frames import slopes
+from napari_sem4d.surrogate.dataset import dataset_settings
+from napari_sem4d.surrogate.directions import terms
+from napari_sem4d.surrogate.model_error import ModelErrorTable, bend
+from napari_sem4d.surrogate.training_data import TrainingData, load_training_data
+from napari_sem4d.surrogate.weights import Weights
+
+SLOPES_DEG = (15.0, 30.0, 45.0, 60.0)
+BENDS = (0.1, 0.25, 0.5, 1.0)
+_ORDER = 4
+_FEWEST = 300
+"""Pixels below which a band takes the figure of its neighbour."""
+_BATCH = 8
+_BANDS = (0.05, 0.15, 0.25, 0.4, 0.6, 0.9, 1.3, 1.8, 2.4, 3.1)
+"""Edges of bands of angular frequency, rad per working pixel; in the last two only noise is left."""
+_LENGTHS = np.geomspace(0.5, 20.0, 80)
+"""Correlation lengths that are tried, working pixels."""
+
+
+def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTable:
+    """Table of the error of ``vift`` with some weights, or of ``local`` without.
+
+    Every pixel was simulated once: the product of the deviations of two neighbours is free of their noise; what it
+    falls short of the square is taken from the products at twice the distance.
+
+    Parameters
+    ----------
+    folder : Path
+        Finished chunks of a training set that served no training (``sem4d dataset --settings validation_set``).
+    weights : Weights, optional
+
+    Raises
+    ------
+    InputError, StoreError
+        If the folder holds no such chunks.
+    """
+    data = load_training_data(folder, _ORDER)
+    shape = (len(SLOPES_DEG) + 1, len(BENDS) + 1)
+    power, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    products, spectrum = np.zeros(2), np.zeros(len(_BANDS) - 1)
+    shares = np.zeros(len(terms(_ORDER)))
+    for error, tilt, curl in _errors(data, weights):
+        pairs = _neighbours(error, 1)
+        products += [float(x.sum(0).mean()) for x in (pairs, _neighbours(error, 2))]
+        spectrum += _along_the_wave(error)
+        shares += pairs.mean(dim=(1, 2)).numpy()
+        row = np.digitize(tilt[:-1, :-1], SLOPES_DEG)
+        column = np.digitize(curl[:-1, :-1], BENDS)
+        np.add.at(power, (row, column), pairs.sum(0).numpy())
+        np.add.at(count, (row, column), 1)
+    # Noise makes shares of no power slightly negative; a polynomial and its turned twin share alike.
+    shares = _isotropic(np.maximum(shares, 0.0))
+    settings = dataset_settings(folder)
+    return ModelErrorTable(
+        slope_deg=SLOPES_DEG,
+        bend=BENDS,
+        power=_filled(power, count, float(np.clip(products[0] / products[1], 1.0, 2.0))),
+        shares=tuple(float(round(s, 5)) for s in shares / shares.sum()),
+        length_rho50=round(_length(spectrum) * data.pitch, 3),
+        pixels=tuple(tuple(int(c) for c in row) for row in count),
+        source=f"{len(data.height)} patches, families {', '.join(sorted(settings.families))}, materials "
+        f"{', '.join(settings.materials)}, {', '.join(f'{e:g}' for e in settings.energies_kev)} keV",
+        weights=None if weights is None else weights.sha256,
+    )
+
+
+def _errors(data: TrainingData, weights: Weights | None) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray]]:
+    """Deviations from Monte Carlo in flat signals (terms, Y, X), slope in degrees, and bend, patch by patch."""
+    inside = slice(data.halo, data.height.shape[-1] - data.halo)
+    count = len(terms(_ORDER))
+    for start in range(0, len(data.height), _BATCH):
+        heights, conditions, target = data.batch(np.arange(start, min(start + _BATCH, len(data.height))))
+        error = target[:, :count]
+        if weights is not None:
+            with torch.no_grad():
+                error = error - weights.network(heights, conditions, data.pitch)[:, :count, inside, inside]
+        for one, height in zip(error, heights, strict=True):
+            p, q = slopes(height, data.pitch)
+            tilt = torch.rad2deg(torch.atan(torch.hypot(p, q)))
+            yield one, tilt[inside, inside].numpy(), bend(p, q, 1.0 / data.pitch)[inside, inside].numpy()
+
+
+def _neighbours(error: torch.Tensor, lag: int) -> torch.Tensor:
+    """Mean of the products with the pixels a lag to the right and below, shape (terms, Y - lag, X - lag)."""
+    here = error[:, :-lag, :-lag]
+    return 0.5 * here * (error[:, lag:, :-lag] + error[:, :-lag, lag:])
+
+
+def _along_the_wave(error: torch.Tensor) -> np.ndarray:
+    """Power of the errors that tilt the emission, along the direction in which they vary, by frequency band.
+
+    Only this part of an error of slopes sums up to heights: where facets of opposite slope err oppositely it has
+    less power in long waves than the errors of single pixels let expect.
+    """
+    listed = terms(_ORDER)
+    rows, columns = error.shape[-2:]
+    window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
+    window /= np.sqrt((window**2).mean() * rows * columns)
+    ky = -2.0 * np.pi * np.fft.fftfreq(rows)[:, None]  # y is up
+    kx = 2.0 * np.pi * np.fft.fftfreq(columns)[None, :]
+    frequency = np.hypot(ky, kx)
+    total = np.zeros(frequency.shape)
+    for n in (1, 3):
+        x, y = (error[listed.index((n, m))].double().numpy() for m in (1, -1))
+        x, y = (np.fft.fft2((part - part.mean()) * window) for part in (x, y))
+        total += np.abs(kx * x + ky * y) ** 2 / np.where(frequency > 0, frequency, 1.0) ** 2
+    bands = np.digitize(frequency, _BANDS)
+    return np.array([total[bands == i].mean() for i in range(1, len(_BANDS))])
+
+
+def _length(spectrum: np.ndarray) -> float:
+    """Length (pixels) of the exponential correlation in the plane whose spectrum fits best above the noise."""
+    middle = 0.5 * (np.array(_BANDS[1:]) + np.array(_BANDS[:-1]))
+    power = spectrum - spectrum[-2:].mean()
+    misfits = []
+    for length in _LENGTHS:
+        shape = (1.0 + (middle * length) ** 2) ** -1.5
+        shape = shape - shape[-2:].mean()
+        misfits.append(np.square(power - shape * (shape @ power) / (shape @ shape)).sum())
+    return float(_LENGTHS[int(np.argmin(misfits))])
+
+
+def _isotropic(shares: np.ndarray) -> np.ndarray:
+    index = {term: i for i, term in enumerate(terms(_ORDER))}
+    found: np.ndarray = np.array([0.5 * (shares[i] + shares[index[n, -m]]) for (n, m), i in index.items()])
+    return found
+
+
+def _filled(power: np.ndarray, count: np.ndarray, to_square: float) -> tuple[tuple[float, ...], ...]:
+    """Mean squares; bands that hardly any pixel fell into take over from less steep or less bent ones."""
+    table = np.full(power.shape, np.nan)
+    enough = count >= _FEWEST
+    table[enough] = np.maximum(power[enough] / count[enough], 0.0) * to_square
+    rows, columns = power.shape
+    while np.isnan(table).any() and not np.isnan(table).all():
+        for i, j in np.argwhere(np.isnan(table)).tolist():
+            for a, b in ((i, j - 1), (i - 1, j), (i, j + 1), (i + 1, j)):
+                if 0 <= a < rows and 0 <= b < columns and not np.isnan(table[a, b]):
+                    table[i, j] = table[a, b]
+                    break
+    return tuple(tuple(float(round(v, 7)) for v in row) for row in table)
