@@ -36,7 +36,7 @@ def data(tmp_path_factory):
 
 
 def settings(**changes):
-    small = Architecture(width=3, depth=1, order=2)
+    small = Architecture(width=3, depth=1, cell_width=2, cell_depth=(0, 1), head_width=4, order=2)
     chosen = {"architecture": small, "steps": 30, "batch": 4, "warm_up": 5, "check_every": 10, "averaging": 0.8}
     return TrainingSettings(**(chosen | changes))
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_sem4d.surrogate.directions import turned
-from napari_sem4d.surrogate.inputs import PATCH, pixel_inputs, token_inputs
-from napari_sem4d.surrogate.symmetry import moved
+from napari_sem4d.surrogate.inputs import PATCH, seen
+from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Mix, moved, relative
 from napari_sem4d.surrogate.vift import MULTIPLE, Architecture, ViFT
 
 PITCH = 0.5
@@ -22,7 +22,7 @@ def surface(rows=48, columns=64, dtype=torch.float32):
 
 def network(seed=0, dtype=torch.float32, **changes):
     torch.manual_seed(seed)
-    net = ViFT(Architecture(width=4, depth=2, **changes))
+    net = ViFT(Architecture(width=4, depth=2, cell_width=3, head_width=6, **changes))
     torch.nn.init.normal_(net.lower.weight, std=0.3)
     torch.nn.init.normal_(net.blocks[0].mixer.bias if changes.get("mixer") != "convolution" else net.stem.bias)
     return net.to(dtype).eval().requires_grad_(False)
@@ -34,17 +34,18 @@ def test_an_untrained_network_changes_nothing():
 
 def test_inputs_do_not_know_an_absolute_height():
     height = surface(dtype=torch.float64)
-    for inputs in (pixel_inputs, token_inputs):
-        assert torch.allclose(inputs(height + 123.0, PITCH), inputs(height, PITCH), atol=1e-10)
+    here, lifted = seen(height, PITCH), seen(height + 123.0, PITCH)
+    for name in ("pixels", "tokens", "relief"):
+        assert torch.allclose(getattr(lifted, name), getattr(here, name), atol=1e-10)
 
 
 def test_every_plane_looks_the_same_at_all_places_but_beyond_its_border():
     rows, columns = torch.meshgrid(*2 * (torch.arange(96, dtype=torch.float64),), indexing="ij")
     plane = (0.4 * rows - 0.2 * columns)[None]
-    found = pixel_inputs(plane, PITCH)
-    assert torch.allclose(found, found[..., :1, :1].expand_as(found), atol=1e-9)
-    tokens = token_inputs(plane, PITCH)
-    assert torch.allclose(tokens[:, :3], torch.zeros_like(tokens[:, :3]), atol=1e-9)
+    found = seen(plane, PITCH)
+    assert torch.allclose(found.pixels, found.pixels[..., :1, :1].expand_as(found.pixels), atol=1e-9)
+    assert torch.allclose(found.tokens[:, :3], torch.zeros_like(found.tokens[:, :3]), atol=1e-9)
+    assert float(found.relief.abs().max()) < 1e-9
 
 
 def test_a_shift_by_a_window_shifts_the_answer():
@@ -101,7 +102,7 @@ def test_conditions_and_horizons_can_be_left_out_for_comparison():
 
 
 def test_tokens_cover_the_image():
-    assert token_inputs(surface(), PITCH).shape == (1, 11, 48 // PATCH, 64 // PATCH)
+    assert seen(surface(), PITCH).tokens.shape == (1, 11, 48 // PATCH, 64 // PATCH)
 
 
 @pytest.mark.parametrize("mixer", ["attention", "convolution"])
@@ -126,3 +127,24 @@ def test_a_plane_is_left_to_the_local_law():
     assert float(net(plane, CONDITIONS.double(), PITCH).abs().max()) < 1e-12
     plane[0, 32, 32] += 1.0
     assert float(net(plane, CONDITIONS.double(), PITCH).abs().max()) > 1e-4
+
+
+def test_a_map_of_features_is_the_product_with_its_whole_matrix():
+    torch.manual_seed(3)
+    layer = Mix(3, 5).double()
+    torch.nn.init.normal_(layer.bias)
+    features = torch.randn(SIZE, 7, 3, dtype=torch.float64)
+    rows = [layer.weight[order] for order in relative()]
+    expected = torch.stack([torch.einsum("hoi,hni->no", row, features) for row in rows]) + layer.bias
+    assert torch.allclose(layer(features), expected, atol=1e-12)
+
+
+def test_a_map_of_features_commutes_with_every_turn():
+    torch.manual_seed(4)
+    layer = Mix(2, 3).double()
+    features = torch.randn(SIZE, 5, 2, dtype=torch.float64)
+    table = relative()
+    for number in range(len(ELEMENTS)):
+        # A turn g hands the copy h the features of the copy g^-1 h.
+        order = table[number]
+        assert torch.allclose(layer(features[order]), layer(features)[order], atol=1e-12)

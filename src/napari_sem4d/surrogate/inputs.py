@@ -5,11 +5,12 @@ All lengths are in rho50. A plane gives the same inputs wherever it lies, so tha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import torch
-from torch.nn.functional import conv2d, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, conv2d
 
 from napari_sem4d.frames import slopes
 from napari_sem4d.physics.horizon import Azimuth, azimuths, multiples, rising
@@ -44,8 +45,27 @@ def extend(field: torch.Tensor, before: int, after: int, axis: int) -> torch.Ten
     return torch.cat(parts, dim=axis) if len(parts) > 1 else field
 
 
-def pixel_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
-    """Inputs for every working pixel.
+@dataclass(frozen=True)
+class Seen:
+    """What the network sees of surfaces.
+
+    Attributes
+    ----------
+    pixels : torch.Tensor, shape (B, 4, Y, X)
+        The surface normal's three components and the height above its close neighbourhood.
+    tokens : torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
+        Bands of height and the horizon in eight azimuths.
+    relief : torch.Tensor, shape (B, Y / PATCH, X / PATCH)
+        How far a surface is from a plane around every token: 0 for a plane, 1 for any relief of note.
+    """
+
+    pixels: torch.Tensor
+    tokens: torch.Tensor
+    relief: torch.Tensor
+
+
+def seen(height: torch.Tensor, pitch: float) -> Seen:
+    """Work out what the network sees.
 
     Parameters
     ----------
@@ -53,49 +73,29 @@ def pixel_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
         rho50.
     pitch : float
         Working pixel, rho50.
-
-    Returns
-    -------
-    torch.Tensor, shape (B, 4, Y, X)
-        The surface normal's three components and the height above its close neighbourhood.
     """
     p, q = slopes(height, pitch)
     upwards = torch.rsqrt(1.0 + p * p + q * q)
     above = height - _smooth(height, 1.5)
-    return torch.stack([-p * upwards, -q * upwards, upwards, torch.asinh(2.0 * above)], dim=1)
-
-
-def token_inputs(height: torch.Tensor, pitch: float) -> torch.Tensor:
-    """Inputs for every token: bands of height and the horizon in eight azimuths.
-
-    Returns
-    -------
-    torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
-    """
-    mean = pixel_unshuffle(height[:, None], PATCH).mean(1)
+    pixels = torch.stack([-p * upwards, -q * upwards, upwards, torch.asinh(2.0 * above)], dim=1)
+    mean = _token_means(height)
     unit = PATCH * pitch
-    bands = [torch.asinh((mean - _smooth(mean, s)) / (s * unit)) for s in _BANDS]
-    return torch.stack([*bands, *_horizons(mean / unit)], dim=1)
-
-
-def relief(height: torch.Tensor) -> torch.Tensor:
-    """How far a surface is from a plane around every token: 0 for a plane, 1 for any relief of note.
-
-    Returns
-    -------
-    torch.Tensor, shape (B, Y / PATCH, X / PATCH)
-    """
-    tokens = pixel_unshuffle(height[:, None], PATCH)
-    mean = tokens.mean(1)
-    power = pixel_unshuffle((height - _smooth(height, 1.5))[:, None], PATCH).square().mean(1)
-    for s in _BANDS:
-        power = power + (mean - _smooth(mean, s)).square()
+    bands = [mean - _smooth(mean, s) for s in _BANDS]
+    scaled = [torch.asinh(band / (s * unit)) for band, s in zip(bands, _BANDS, strict=True)]
+    tokens = torch.stack([*scaled, *_horizons(mean / unit)], dim=1)
+    power = _token_means(above.square())
+    for band in bands:
+        power = power + band.square()
     size = (power + _SMOOTH**2).sqrt() - _SMOOTH
-    return size / (size + _ROUGH)
+    return Seen(pixels, tokens, size / (size + _ROUGH))
+
+
+def _token_means(field: torch.Tensor) -> torch.Tensor:
+    return avg_pool2d(field[:, None], PATCH)[:, 0]
 
 
 def pixel_frames() -> np.ndarray:
-    """What :func:`pixel_inputs` become in the frame of every turn and mirror image, shape (8, 4, 4)."""
+    """What ``Seen.pixels`` become in the frame of every turn and mirror image, shape (8, 4, 4)."""
     frames = np.zeros((len(ELEMENTS), 4, 4))
     for frame, element in zip(frames, ELEMENTS, strict=True):
         frame[:2, :2] = matrix(element).T
@@ -104,7 +104,7 @@ def pixel_frames() -> np.ndarray:
 
 
 def token_frames() -> np.ndarray:
-    """What :func:`token_inputs` become in the frame of every turn and mirror image, shape (8, 11, 11)."""
+    """What ``Seen.tokens`` become in the frame of every turn and mirror image, shape (8, 11, 11)."""
     bands = len(_BANDS)
     found = [a for a, _ in azimuths(_AZIMUTHS)]
     numbers = {(a.right, a.up): i for i, a in enumerate(found)}

@@ -48,6 +48,16 @@ def _weight(*shape: int, inputs: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(*shape).uniform_(-1.0, 1.0) / math.sqrt(inputs))
 
 
+def _convolved(
+    fields: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, stride: int
+) -> torch.Tensor:
+    if kernels.shape[-1] == 1:
+        # A plain product: torch's own way for kernels of one place is slow on one thread.
+        found = (kernels[:, :, 0, 0] @ fields.flatten(2)).unflatten(2, fields.shape[2:])
+        return found if bias is None else found + bias[:, None, None]
+    return conv2d(fields, kernels, bias, stride=stride)
+
+
 class Lift(nn.Module):
     """From plain fields to features: a convolution in the frame of every element.
 
@@ -57,55 +67,100 @@ class Lift(nn.Module):
         What the input channels become in the frame of every element.
     channels : int
         Of one copy.
-    kernel : int
+    kernel, stride : int
+        Both odd or both even.
     """
 
     frames: torch.Tensor
 
-    def __init__(self, frames: np.ndarray, channels: int, kernel: int) -> None:
+    def __init__(self, frames: np.ndarray, channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__()
         self.register_buffer("frames", torch.as_tensor(frames, dtype=torch.float32), persistent=False)
         count = frames.shape[1]
         self.weight = _weight(channels, count, kernel, kernel, inputs=count * kernel**2)
         self.bias = nn.Parameter(torch.zeros(channels))
+        self._stride = stride
 
     def forward(self, fields: torch.Tensor) -> torch.Tensor:
-        """Fields (B, C, Y, X) to features (B, 8 channels, Y, X)."""
+        """Fields (B, C, Y, X) to features (B, 8 channels, Y / stride, X / stride)."""
         seen = [torch.einsum("ocij,cd->odij", self.weight, f) for f in self.frames]
         kernels = torch.cat([moved(w, g) for w, g in zip(seen, ELEMENTS, strict=True)])
-        reach = self.weight.shape[-1] // 2
+        reach = (self.weight.shape[-1] - self._stride) // 2
         wide = pad(fields, (reach,) * 4, mode="replicate") if reach else fields
-        return conv2d(wide, kernels, self.bias.repeat(SIZE))
+        return _convolved(wide, kernels, self.bias.repeat(SIZE), self._stride)
+
+
+def _representations() -> tuple[np.ndarray, np.ndarray]:
+    """The group's irreducible representations: four of one dimension (4, 8) and one of two (8, 2, 2)."""
+    plane = np.stack([matrix(e) for e in ELEMENTS]).astype(float)
+    mirrored = np.linalg.det(plane)
+    quarter = np.array([(-1.0) ** turns for turns, _ in ELEMENTS])
+    return np.stack([np.ones(SIZE), mirrored, quarter, quarter * mirrored]), plane
 
 
 class Mix(nn.Module):
-    """Linear map of features in every place (channels last)."""
+    """Linear map of features (copies first, channels last) in every place.
+
+    Worked out in the Fourier transform over the group, where the whole matrix falls into small blocks: a fifth of
+    the products. After Cohen & Welling, Steerable CNNs, ICLR 2017.
+    """
+
+    fourier: torch.Tensor
+    plane: torch.Tensor
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = _weight(SIZE, outputs, inputs, inputs=SIZE * inputs)
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        single, plane = _representations()
+        rows = np.concatenate([single * SIZE**-0.5, plane.reshape(SIZE, 4).T * (2.0 / SIZE) ** 0.5])
+        self.register_buffer("fourier", torch.as_tensor(rows, dtype=torch.float32), persistent=False)
+        self.register_buffer("plane", torch.as_tensor(plane, dtype=torch.float32), persistent=False)
 
-    def matrix(self) -> torch.Tensor:
-        """The whole matrix, shape (8 outputs, 8 inputs)."""
-        rows = [self.weight[order].permute(1, 0, 2).flatten(1) for order in relative()]
-        return torch.cat(rows)
+    def transformed(self, features: torch.Tensor) -> torch.Tensor:
+        """Fourier transform of features, to be handed to several maps."""
+        return (self.fourier @ features.flatten(1)).unflatten(1, features.shape[1:])
+
+    def of_transformed(self, features: torch.Tensor) -> torch.Tensor:
+        """The map of features that are transformed already: (8, ..., inputs) to (8, ..., outputs)."""
+        places = features.shape[1:-1]
+        features = features.flatten(1, -2)
+        outputs, inputs = self.weight.shape[1:]
+        scale = self.fourier[:4] * SIZE**0.5
+        single = torch.einsum("kg,goi->kio", scale, self.weight)
+        double = torch.einsum("gbc,goi->cibo", self.plane, self.weight).reshape(2 * inputs, 2 * outputs)
+        pairs = features[4:].unflatten(0, (2, 2))
+        mixed = torch.cat([pairs[:, 0], pairs[:, 1]], dim=-1) @ double
+        mixed = mixed.unflatten(-1, (2, outputs)).movedim(-2, 1).flatten(0, 1)
+        found = torch.cat([features[:4] @ single, mixed])
+        found = (self.fourier.T @ found.flatten(1)).unflatten(1, (*places, outputs))
+        return found if self.bias is None else found + self.bias
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (..., 8 inputs) to (..., 8 outputs)."""
-        return linear(features, self.matrix(), None if self.bias is None else self.bias.repeat(SIZE))
+        """Features (8, ..., inputs) to (8, ..., outputs)."""
+        return self.of_transformed(self.transformed(features))
 
 
-class Embed(nn.Module):
-    """Patches of features to one token each, and (transposed) back."""
+class Convolve(nn.Module):
+    """Convolution from features to features.
 
-    def __init__(self, inputs: int, outputs: int, patch: int) -> None:
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels of one copy.
+    kernel, stride : int
+        An odd kernel with a stride of 1 keeps the shape; a kernel as wide as its stride makes a patch one place.
+    bias : bool
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True) -> None:
         super().__init__()
-        self.weight = _weight(SIZE, outputs, inputs, patch, patch, inputs=SIZE * inputs * patch**2)
-        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.weight = _weight(SIZE, outputs, inputs, kernel, kernel, inputs=SIZE * inputs * kernel**2)
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+        self._stride = stride
 
-    def _kernels(self) -> torch.Tensor:
-        """Shape (8 outputs, 8 inputs, patch, patch)."""
+    def kernels(self) -> torch.Tensor:
+        """Shape (8 outputs, 8 inputs, kernel, kernel)."""
         rows = [
             moved(self.weight[order], g).permute(1, 0, 2, 3, 4).flatten(1, 2)
             for order, g in zip(relative(), ELEMENTS, strict=True)
@@ -113,24 +168,27 @@ class Embed(nn.Module):
         return torch.cat(rows)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (B, 8 inputs, Y, X) to tokens (B, 8 outputs, Y / patch, X / patch)."""
-        return conv2d(features, self._kernels(), self.bias.repeat(SIZE), stride=self.weight.shape[-1])
+        """Features (B, 8 inputs, Y, X) to features (B, 8 outputs, Y / stride, X / stride)."""
+        reach = (self.weight.shape[-1] - self._stride) // 2
+        wide = pad(features, (reach,) * 4, mode="replicate") if reach else features
+        bias = None if self.bias is None else self.bias.repeat(SIZE)
+        return _convolved(wide, self.kernels(), bias, self._stride)
 
 
-class Spread(Embed):
-    """Tokens (channels last) to patches of features."""
+class Spread(Convolve):
+    """Tokens (copies first, channels last) to patches of features."""
 
     def __init__(self, inputs: int, outputs: int, patch: int) -> None:
-        super().__init__(inputs, outputs, patch)
-        nn.init.uniform_(self.weight, -1.0, 1.0)
+        super().__init__(inputs, outputs, patch, patch, bias=False)
         with torch.no_grad():
-            self.weight.div_(math.sqrt(SIZE * inputs))
+            self.weight.mul_(patch)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens (B, rows, columns, 8 inputs) to features (B, 8 outputs, Y, X)."""
+        """Tokens (8, B, rows, columns, inputs) to features (B, 8 outputs, Y, X)."""
         patch = self.weight.shape[-1]
-        matrix = self._kernels().permute(0, 2, 3, 1).flatten(0, 2)
-        return pixel_shuffle(linear(tokens, matrix).permute(0, 3, 1, 2), patch)
+        matrix = self.kernels().permute(0, 2, 3, 1).flatten(0, 2)
+        joined = tokens.permute(1, 2, 3, 0, 4).flatten(3)
+        return pixel_shuffle(linear(joined, matrix).permute(0, 3, 1, 2), patch)
 
 
 class Around(nn.Module):
@@ -148,7 +206,7 @@ class Around(nn.Module):
 
 
 class Lower(nn.Module):
-    """Features (channels first) to plain fields that an orthogonal representation turns; zero at first.
+    """Features (channels first) to patches of plain fields that an orthogonal representation turns; zero at first.
 
     Parameters
     ----------
@@ -156,21 +214,26 @@ class Lower(nn.Module):
         Of one copy.
     representation : numpy.ndarray, shape (8, F, F)
         What every element does to the fields' values.
+    patch : int
+        Pixels along the edge of the patch that each place gives.
     """
 
     representation: torch.Tensor
 
-    def __init__(self, channels: int, representation: np.ndarray) -> None:
+    def __init__(self, channels: int, representation: np.ndarray, patch: int) -> None:
         super().__init__()
+        places = torch.eye(patch**2).reshape(-1, patch, patch)
+        whole = [np.kron(r, moved(places, g).flatten(1).T) for r, g in zip(representation, ELEMENTS, strict=True)]
         self.register_buffer(
-            "representation", torch.as_tensor(representation, dtype=torch.float32), persistent=False
+            "representation", torch.as_tensor(np.stack(whole), dtype=torch.float32), persistent=False
         )
-        self.weight = nn.Parameter(torch.zeros(representation.shape[1], channels))
+        self.weight = nn.Parameter(torch.zeros(representation.shape[1] * patch**2, channels))
+        self._patch = patch
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (B, 8 channels, Y, X) to fields (B, F, Y, X)."""
+        """Features (B, 8 channels, Y, X) to fields (B, F, patch Y, patch X)."""
         matrix = torch.cat([r @ self.weight for r in self.representation], dim=1)
-        return conv2d(features, matrix[:, :, None, None])
+        return pixel_shuffle(_convolved(features, matrix[:, :, None, None], None, 1), self._patch)
 
 
 def pairs_moved(bias: torch.Tensor) -> torch.Tensor:

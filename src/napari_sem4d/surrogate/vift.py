@@ -8,17 +8,21 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn.functional import gelu, layer_norm, pad
+from torch.nn.functional import gelu, pad
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.surrogate.directions import terms, turned
-from napari_sem4d.surrogate.inputs import PATCH, pixel_frames, pixel_inputs, relief, token_frames, token_inputs
-from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Embed, Lift, Lower, Mix, Spread, pairs_moved
+from napari_sem4d.surrogate.inputs import PATCH, pixel_frames, seen, token_frames
+from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 
 _WINDOW = 4
 """Tokens along the edge of a window of queries."""
-_BESIDE = 2
+_BESIDE = 1
 """Tokens beyond a window's edge that its queries also see."""
+CELL = 2
+"""Working pixels along the edge of a cell."""
+_STEM = 6
+"""Working pixels along the edge of what a cell is made from."""
 MULTIPLE = PATCH * _WINDOW
 """Edges of the working grid are multiples of this."""
 
@@ -26,11 +30,12 @@ MULTIPLE = PATCH * _WINDOW
 class Architecture(StrictModel):
     """Sizes of the network; there are eight copies of all channels, one for every turn and mirror image."""
 
-    width: int = Field(12, ge=1, description="Channels of a token, of each copy")
-    depth: int = Field(4, ge=1, description="Blocks")
-    expansion: int = Field(2, ge=1, description="Hidden channels of a block over its width")
-    pixel_width: int = Field(2, ge=1, description="Channels at full resolution, of each copy")
-    head_width: int = Field(6, ge=1, description="Hidden channels of the head, of each copy")
+    width: int = Field(20, ge=1, description="Channels of a token, of each copy")
+    depth: int = Field(3, ge=1, description="Blocks of tokens")
+    expansion: int = Field(2, ge=1, description="Hidden channels of a token's block over its width")
+    cell_width: int = Field(8, ge=1, description="Channels of a cell of 2 x 2 working pixels, of each copy")
+    cell_depth: tuple[int, int] = Field((1, 2), description="Blocks of cells before and after those of tokens")
+    head_width: int = Field(24, ge=1, description="Hidden channels of the head, of each copy")
     order: int = Field(4, ge=0, le=5, description="Highest radial order of the directions")
     thresholds: int = Field(2, ge=1, description="Detector thresholds that emission is given for")
     mixer: Literal["attention", "convolution"] = Field("attention", description="How tokens talk to one another")
@@ -42,9 +47,10 @@ class Architecture(StrictModel):
 class ViFT(nn.Module):
     """Correction of the local law with its bounce term by what the interaction volume does.
 
-    Tokens of 4 x 4 working pixels; each block lets a window of 4 x 4 tokens attend to the 8 x 8 around it, so that
-    cost is linear in the area and a shift by a window shifts the answer. Turns by 90 degrees and mirror images
-    turn the answer exactly; a plane has exactly none, whatever its slope; an untrained network is plain physics.
+    Convolutions over cells of 2 x 2 working pixels (1 rho50) carry what happens at edges; tokens of 4 x 4 working
+    pixels attend to the windows around them, which are shifted from block to block, so that cost is linear in the
+    area. Turns by 90 degrees and mirror images turn the answer exactly; a plane has exactly none, whatever its
+    slope; an untrained network is plain physics.
 
     Parameters
     ----------
@@ -54,16 +60,19 @@ class ViFT(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         a = self.architecture = architecture
-        self.stem = Lift(pixel_frames(), a.pixel_width, 3)
-        self.embed = Embed(a.pixel_width, a.width, PATCH)
+        before, after = a.cell_depth
+        self.stem = Lift(pixel_frames(), a.cell_width, _STEM, CELL)
+        self.embed = Convolve(a.cell_width, a.width, PATCH // CELL, PATCH // CELL)
         self.embed_token = Lift(token_frames(), a.width, 1)
-        self.condition = nn.Sequential(nn.Linear(3, 32), nn.GELU(), nn.Linear(32, 2 * a.width * (a.depth + 1)))
-        self.blocks = nn.ModuleList([_Block(a) for _ in range(a.depth)])
-        self.spread = Spread(a.width, a.pixel_width, PATCH)
-        self.around = Around(2 * a.pixel_width, 3)
-        self.head = Mix(2 * a.pixel_width, a.head_width, bias=False)
+        self._parts = [2 * a.cell_width] * (before + after) + [2 * a.width] * a.depth
+        self.condition = nn.Sequential(nn.Linear(3, 32), nn.GELU(), nn.Linear(32, sum(self._parts)))
+        self.before = nn.ModuleList([_CellBlock(a.cell_width) for _ in range(before)])
+        self.blocks = nn.ModuleList([_TokenBlock(a, shifted=bool(n % 2)) for n in range(a.depth)])
+        self.spread = Spread(a.width, a.cell_width, PATCH // CELL)
+        self.after = nn.ModuleList([_CellBlock(a.cell_width) for _ in range(after)])
+        self.head = Convolve(a.cell_width, a.head_width, 1, bias=False)
         of_one = [turned(a.order, turns, mirrored) for turns, mirrored in ELEMENTS]
-        self.lower = Lower(a.head_width, np.stack([np.kron(np.eye(a.thresholds), r) for r in of_one]))
+        self.lower = Lower(a.head_width, np.stack([np.kron(np.eye(a.thresholds), r) for r in of_one]), CELL)
 
     @property
     def coefficients(self) -> int:
@@ -88,66 +97,90 @@ class ViFT(nn.Module):
             Change of the coefficients of the emission field, in units of the flat signal.
         """
         a = self.architecture
-        pixels = gelu(self.stem(pixel_inputs(height, pitch)))
-        tokens = self.embed(pixels)
-        if a.horizons:
-            tokens = tokens + self.embed_token(token_inputs(height, pitch))
-        tokens = tokens.permute(0, 2, 3, 1)
+        surface = seen(height, pitch)
         scaled = _scaled(conditions) if a.conditions else torch.zeros_like(conditions)
-        film = self.condition(scaled)[:, None, None, :].chunk(a.depth + 1, dim=-1)
-        for block, part in zip(self.blocks, film[:-1], strict=True):
-            tokens = block(tokens, part)
-        # Without relief there is nothing to correct: all that follows is linear or zero at zero.
-        rough = relief(height)
-        tokens = _film(layer_norm(tokens, tokens.shape[-1:]), film[-1]) * rough[..., None]
-        pixels = pixels * rough.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)[:, None]
-        joined = _joined(pixels, self.spread(tokens))
-        joined = joined + self.around(joined)
-        hidden = gelu(nn.functional.conv2d(joined, self.head.matrix()[:, :, None, None]))
+        films = iter(self.condition(scaled).split(self._parts, dim=-1))
+        cells = self.stem(surface.pixels)
+        for block in self.before:
+            cells = block(cells, next(films))
+        tokens = self.embed(_even(cells))
+        if a.horizons:
+            tokens = tokens + self.embed_token(surface.tokens)
+        tokens = tokens.unflatten(1, (SIZE, a.width)).permute(1, 0, 3, 4, 2)
+        of_cells = [next(films) for _ in self.after]
+        for block in self.blocks:
+            tokens = block(tokens, next(films))
+        cells = cells + self.spread(_normal(tokens))
+        for block, film in zip(self.after, of_cells, strict=True):
+            cells = block(cells, film)
+        # Without relief there is nothing to correct; what follows is linear.
+        relief = surface.relief.repeat_interleave(PATCH // CELL, 1).repeat_interleave(PATCH // CELL, 2)
+        hidden = gelu(self.head(_even(cells))) * relief[:, None]
         return a.bound * torch.tanh(self.lower(hidden) / a.bound)
 
 
-class _Block(nn.Module):
+class _CellBlock(nn.Module):
+    """Two convolutions over neighbouring cells, beside the cells themselves."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = Convolve(width, width, 3)
+        self.second = Convolve(width, width, 3)
+
+    def forward(self, cells: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
+        hidden = self.first(_even(cells)).unflatten(1, (SIZE, -1))
+        scale, shift = film[:, None, :, None, None].chunk(2, dim=2)
+        hidden = torch.addcmul(shift, hidden, 1.0 + scale)
+        return cells + self.second(gelu(hidden.flatten(1, 2)))
+
+
+class _TokenBlock(nn.Module):
     """Tokens look at one another, then each is changed on its own."""
 
-    def __init__(self, a: Architecture) -> None:
+    def __init__(self, a: Architecture, shifted: bool) -> None:
         super().__init__()
-        self.mixer: nn.Module = _Attention(a.width) if a.mixer == "attention" else _Convolution(a.width)
+        self.mixer: nn.Module = _Attention(a.width, shifted) if a.mixer == "attention" else _Convolution(a.width)
         self.widen = Mix(a.width, a.expansion * a.width)
         self.narrow = Mix(a.expansion * a.width, a.width)
 
     def forward(self, tokens: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
-        tokens = tokens + self.mixer(_film(layer_norm(tokens, tokens.shape[-1:]), film))
-        return tokens + self.narrow(gelu(self.widen(layer_norm(tokens, tokens.shape[-1:]))))
+        scale, shift = film[:, None, None, :].chunk(2, dim=-1)
+        tokens = tokens + self.mixer(torch.addcmul(shift, _normal(tokens), 1.0 + scale))
+        return tokens + self.narrow(gelu(self.widen(_normal(tokens))))
 
 
 class _Attention(nn.Module):
     """Windows of queries attend to a larger window around them; every copy is a head of its own.
 
-    Each pair of places has a learned bias, the same for all copies but turned with them.
+    Each pair of places has a learned bias, the same for all copies but turned with them. Windows that are shifted
+    lie half a window further, on both sides of the border, so that turns stay exact.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, shifted: bool) -> None:
         super().__init__()
         self.queries = Mix(width, width)
         self.keys = Mix(width, width, bias=False)
         self.values = Mix(width, width)
         self.out = Mix(width, width)
-        seen = _WINDOW + 2 * _BESIDE
-        self.bias = nn.Parameter(torch.zeros(_WINDOW, _WINDOW, seen, seen))
+        reach = _WINDOW + 2 * _BESIDE
+        self.bias = nn.Parameter(torch.zeros(_WINDOW, _WINDOW, reach, reach))
+        self._shift = _WINDOW // 2 if shifted else 0
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        batch, rows, columns, width = tokens.shape
-        each = width // SIZE
-        windows = (batch, rows // _WINDOW, columns // _WINDOW)
-        split = self.queries(tokens).reshape(batch, windows[1], _WINDOW, windows[2], _WINDOW, SIZE, each)
-        queries = split.permute(0, 1, 3, 5, 2, 4, 6).reshape(*windows, SIZE, _WINDOW**2, each)
-        keys = _around(self.keys(tokens), windows, each)
-        values = _around(self.values(tokens), windows, each)
-        weights = torch.softmax(queries @ keys * each**-0.5 + pairs_moved(self.bias), dim=-1)
-        mixed = weights @ values.transpose(-1, -2)
-        mixed = mixed.reshape(*windows, SIZE, _WINDOW, _WINDOW, each).permute(0, 1, 4, 2, 5, 3, 6)
-        return self.out(mixed.reshape(batch, rows, columns, width))
+        shift = self._shift
+        transformed = self.queries.transformed(tokens)
+        maps = (self.queries, self.keys, self.values)
+        queries, keys, values = (m.of_transformed(transformed) for m in maps)
+        if shift:
+            queries, keys, values = (pad(x, (0, 0, shift, shift, shift, shift)) for x in (queries, keys, values))
+        rows, columns, width = queries.shape[2:]
+        split = (rows // _WINDOW, _WINDOW), (columns // _WINDOW, _WINDOW)
+        ours = queries.unflatten(3, split[1]).unflatten(2, split[0]).transpose(3, 4).flatten(4, 5)
+        bias = pairs_moved(self.bias)[:, None, None, None]
+        weights = torch.softmax((width**-0.5 * ours) @ _around(keys).transpose(-1, -2) + bias, dim=-1)
+        mixed = (weights @ _around(values)).unflatten(4, (_WINDOW, _WINDOW)).transpose(3, 4)
+        mixed = mixed.flatten(4, 5).flatten(2, 3)
+        return self.out(mixed[:, :, shift : rows - shift, shift : columns - shift])
 
 
 class _Convolution(nn.Module):
@@ -159,31 +192,40 @@ class _Convolution(nn.Module):
         self.out = Mix(width, width)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.out(self.around(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1))
+        fields = self.around(tokens.permute(1, 0, 4, 2, 3).flatten(1, 2))
+        return self.out(fields.unflatten(1, (SIZE, -1)).permute(1, 0, 3, 4, 2))
 
 
-def _around(tokens: torch.Tensor, windows: tuple[int, int, int], each: int) -> torch.Tensor:
-    """Tokens in and around every window, shape (B, windows, windows, 8, each, tokens).
+def _around(tokens: torch.Tensor) -> torch.Tensor:
+    """Tokens in and around every window: (8, B, rows, columns, width) to (8, B, windows, windows, tokens, width).
 
     Beyond the border there are zeros: the border lies within the surroundings that are cut off.
     """
-    seen = _WINDOW + 2 * _BESIDE
-    wide = pad(tokens, (0, 0, _BESIDE, _BESIDE, _BESIDE, _BESIDE))
-    views = wide.unfold(1, seen, _WINDOW).unfold(2, seen, _WINDOW)
-    return views.reshape(*windows, SIZE, each, seen**2)
+    wide = _with_next(_with_next(tokens, 2), 4)
+    return wide.transpose(3, 4).flatten(4, 5)
 
 
-def _joined(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Two sets of features as one (the copy is the slower index)."""
-    a, b = (x.unflatten(1, (SIZE, -1)) for x in (one, other))
-    return torch.cat([a, b], dim=2).flatten(1, 2)
+def _with_next(tokens: torch.Tensor, axis: int) -> torch.Tensor:
+    """Split an axis into windows, each widened by the tokens on both of its sides."""
+    windows = tokens.unflatten(axis, (-1, _WINDOW))
+    count = windows.shape[axis]
+    before = windows.narrow(axis + 1, _WINDOW - _BESIDE, _BESIDE)
+    after = windows.narrow(axis + 1, 0, _BESIDE)
+    nothing = torch.zeros_like(after.narrow(axis, 0, 1))
+    before = torch.cat([nothing, before.narrow(axis, 0, count - 1)], dim=axis)
+    after = torch.cat([after.narrow(axis, 1, count - 1), nothing], dim=axis)
+    return torch.cat([before, windows, after], dim=axis + 1)
 
 
-def _film(tokens: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
-    """Scale and shift, the same for all copies."""
-    scale, shift = film.chunk(2, dim=-1)
-    copies = tokens.unflatten(-1, (SIZE, -1))
-    return (copies * (1.0 + scale[..., None, :]) + shift[..., None, :]).flatten(-2)
+def _even(cells: torch.Tensor) -> torch.Tensor:
+    """Features (B, channels, Y, X) of root mean square 1 in every place."""
+    return cells * torch.rsqrt(cells.square().mean(1, keepdim=True) + 1e-4)
+
+
+def _normal(tokens: torch.Tensor) -> torch.Tensor:
+    """Tokens (8, ..., width) of mean 0 and variance 1 over copies and channels."""
+    centred = tokens - tokens.mean((0, -1), keepdim=True)
+    return centred * torch.rsqrt(centred.square().mean((0, -1), keepdim=True) + 1e-5)
 
 
 def _scaled(conditions: torch.Tensor) -> torch.Tensor:
