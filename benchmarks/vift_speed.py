@@ -16,6 +16,7 @@ import time
 import torch
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
+from napari_sem4d.allocator import large_blocks_kept
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.registry import make_engine
 from napari_sem4d.physics.materials import material
@@ -69,8 +70,9 @@ def main() -> None:
         scene = make_scene("crystals", (size, size), 0.5 * rho50, rho50, 1, size=12)
         height = torch.as_tensor(scene.height_nm, dtype=torch.float32)
         setup = ForwardSetup(instrument, copper, 0.5 * rho50)
-        for name in ("local", "vift"):
-            signals = timed(name, setup, height, arguments.repeats)
+        with large_blocks_kept():
+            for name in ("local", "vift"):
+                signals = timed(name, setup, height, arguments.repeats)
         share = float(signals.mean())
         # A segment receives this share of the electrons, weighted by energies of about .7 of the primaries'.
         electrons = 1.0 / (share / 0.7 * 0.02**2)

@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_sem4d import __version__
 from napari_sem4d.acquisition.series import SemSeries
+from napari_sem4d.allocator import large_blocks_kept
 from napari_sem4d.errors import Cancelled, InputError, Sem4dError
 from napari_sem4d.records import Failed, Finished, FrameDone, FrameFailed, Notice, Preview, Progress, Record
 from napari_sem4d.run_geometry import find_geometry
@@ -76,7 +77,7 @@ def reconstruct_steps(
     """
     out = Path(out)
     try:
-        with _few_threads_for(series.shape):
+        with large_blocks_kept(), _few_threads_for(series.shape):
             yield from _run(series, out, settings or Settings(), calibration, resume, cancel or threading.Event())
     except Cancelled:
         yield Finished(out, cancelled=True)
@@ -294,7 +295,7 @@ def _quality(setup: Setup, prepared: PreparedFrame, height: torch.Tensor) -> np.
         Quality.SATURATED: prepared.saturated,
         Quality.BAD_PIXEL: prepared.bad,
         Quality.STEEP: tilt > _STEEP_DEG,
-        Quality.OUTSIDE_DOMAIN: tilt > _OUTSIDE_DEG,
+        Quality.OUTSIDE_DOMAIN: (tilt > _OUTSIDE_DEG) | bool(setup.engine.beyond),
         Quality.EDGE: edge,
     }
     quality = np.zeros(tilt.shape, dtype=np.uint16)
@@ -401,6 +402,7 @@ def _engine_notes(setup: Setup) -> tuple[str, ...]:
             "hardly any contrast of slopes: the map is smooth there because nothing says otherwise. A lower beam "
             "energy resolves more."
         )
+    notes += setup.engine.beyond
     if setup.engine.model_error is None:
         notes.append(
             f"The error of the engine {setup.engine.name} with these weights has not been measured: height_std "

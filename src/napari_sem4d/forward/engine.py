@@ -142,6 +142,11 @@ class DifferentiableEngine(Engine, Protocol):
         ...
 
     @property
+    def beyond(self) -> tuple[str, ...]:
+        """Sentences that say in what the series lies outside what the engine knows; empty inside."""
+        ...
+
+    @property
     def flat_signals(self) -> torch.Tensor:
         """What a flat of the reference material adds to the segments' offsets, shape (K,), signal units."""
         ...

@@ -70,6 +70,11 @@ class LocalEngine:
         return local_model_error()
 
     @property
+    def beyond(self) -> tuple[str, ...]:
+        """Nothing: the local law holds wherever its tables do."""
+        return ()
+
+    @property
     def flat_signals(self) -> torch.Tensor:
         """Signals of a flat without their offsets, shape (K,)."""
         level = torch.zeros(1, 1, dtype=self.dtype, device=self.device)

@@ -15,6 +15,7 @@ from napari_sem4d.forward.normal import information_of, normal_operator
 from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
 from napari_sem4d.surrogate.correction import Correction
+from napari_sem4d.surrogate.domain import beyond_training
 from napari_sem4d.surrogate.model_error import ModelErrorTable
 from napari_sem4d.surrogate.weights import Weights, load_weights
 
@@ -65,6 +66,7 @@ class VisionEngine:
         energy_kev = float(setup.instrument.beam.energy_kev or 0.0)
         probe_nm = setup.instrument.beam.probe_nm or 0.0
         table = planar_table(setup.material, energy_kev)
+        self._eta0 = table.eta0
         self.weights = weights or load_weights()
         self._correction = Correction(
             self.weights, table, segments, energy_kev, probe_nm, setup.pixel_nm, dtype, device
@@ -82,6 +84,20 @@ class VisionEngine:
         if not self._correction.active:
             return self._local.model_error
         return vift_model_error(self.weights.card, self.weights.sha256)
+
+    @property
+    def beyond(self) -> tuple[str, ...]:
+        """In what the series lies outside the network's training; empty where no network runs."""
+        if not self._correction.active:
+            return ()
+        beam = self.setup.instrument.beam
+        return beyond_training(
+            self.weights.card,
+            eta0=self._eta0,
+            energy_kev=float(beam.energy_kev or 0.0),
+            probe_rho50=(beam.probe_nm or 0.0) / self.rho50_nm,
+            tilt_deg=beam.tilt_deg,
+        )
 
     @property
     def flat_signals(self) -> torch.Tensor:
