@@ -40,10 +40,15 @@ def main() -> None:
     else:
         electrons.run_all(WORK)
         sums = electrons.collected(WORK)
+    install(sums)
+
+
+def install(sums: dict[str, tuple[np.ndarray, int]]) -> None:
+    """Put everything in place of what is there, once it is complete."""
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "sample_data"
         write(made, *sums["frame"], *sums["target"])
-        for old in ("islands", "redox", "vickers", "afm", "truth"):
+        for old in ("redox", "vickers", "afm", "truth"):
             shutil.rmtree(PLACE / old, ignore_errors=True)
         shutil.copytree(made, PLACE, dirs_exist_ok=True)
 

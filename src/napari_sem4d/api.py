@@ -223,4 +223,4 @@ def sample_series() -> Path:
     from importlib.resources import as_file, files
 
     with as_file(files("napari_sem4d") / "sample_data") as folder:
-        return Path(folder) / "islands"
+        return Path(folder) / "redox"

@@ -20,8 +20,8 @@ POLAR_BINS = (1, 13)
 """The segments' edges lie on edges of bins, 14.48 and 64.34 degrees, so that no count is divided."""
 UNIT = 1.0 / 40.0
 """Weights of the energy bins, (E - threshold)/E0, are whole multiples of this."""
-PASSES, ELECTRONS = 3, 1000
-"""Electrons a pixel are sent in passes over all frames, so that a movie of fewer is there early."""
+PASSES = (1000, 500, 500)
+"""Electrons a pixel, sent in passes over all frames, so that a movie of fewer is there early."""
 TARGET_PIXEL_NM = 48.0
 _CU, _CU2O = material("Cu"), material("Cu2O")
 
@@ -55,17 +55,18 @@ def run_all(folder: Path) -> None:
     model = movie.redox()
     frames = len(movie.TIMES_S)
     columns = np.zeros((movie.SIZE + 2 * movie.BORDER_PX,) * 2, np.uint8)
-    for number in range(PASSES):
+    for number, sent in enumerate(PASSES):
         for frame in range(frames):
             state = movie.surface(model, frame, movie.BORDER_PX)
             specimen = Specimen(
                 state.height_nm, movie.PIXEL_NM, (_CU, _CU2O), columns, movie.BORDER_PX, state.oxide_nm
             )
             # Streams of different frames must not be the same, or their noise would be.
-            _one(folder / f"frame-{frame:02d}-{number}.npz", specimen, seed=1000 * number + frame)
+            _one(folder / f"frame-{frame:02d}-{number}.npz", specimen, sent, seed=1000 * number + frame)
         _one(
             folder / f"target-{number}.npz",
             Specimen.around(vickers_imprint(), TARGET_PIXEL_NM, _CU, ENERGY_KEV),
+            sent,
             seed=1000 * number + 999,
         )
 
@@ -75,14 +76,14 @@ def collected(folder: Path) -> dict[str, tuple[np.ndarray, int]]:
     frames = [f"frame-{t:02d}" for t in range(len(movie.TIMES_S))]
     names = [*frames, "target"]
     done = 0
-    while done < PASSES and all((folder / f"{name}-{done}.npz").exists() for name in names):
+    while done < len(PASSES) and all((folder / f"{name}-{done}.npz").exists() for name in names):
         done += 1
     if not done:
         raise FileNotFoundError(f"{folder} holds no complete pass over all frames yet")
 
     def stacked(chosen: list[str]) -> tuple[np.ndarray, int]:
         total = [sum(_sums(folder / f"{name}-{n}.npz") for n in range(done)) for name in chosen]
-        return np.array(total).astype(np.uint16), done * ELECTRONS
+        return np.array(total).astype(np.uint16), sum(PASSES[:done])
 
     return {"frame": stacked(frames), "target": stacked(["target"])}
 
@@ -93,17 +94,17 @@ def _sums(path: Path) -> np.ndarray:
     return sums
 
 
-def _one(path: Path, specimen: Specimen, seed: int) -> None:
+def _one(path: Path, specimen: Specimen, sent: int, seed: int) -> None:
     key = fingerprint(
         (specimen.height_nm,) if specimen.layer_nm is None else (specimen.height_nm, specimen.layer_nm),
-        specimen.pixel_nm, ENERGY_KEV, PROBE_NM, THRESHOLD_KEV, BINS.shape, POLAR_BINS, ELECTRONS, seed,
+        specimen.pixel_nm, ENERGY_KEV, PROBE_NM, THRESHOLD_KEV, BINS.shape, POLAR_BINS, sent, seed,
     )  # fmt: skip
     if path.exists():
         with np.load(path, allow_pickle=False) as held:
             if str(held["key"]) == key:
                 return
     start = time.monotonic()
-    field = simulate(specimen, ENERGY_KEV, ELECTRONS, seed=seed, binning=BINS, probe_nm=PROBE_NM, threads=1)
+    field = simulate(specimen, ENERGY_KEV, sent, seed=seed, binning=BINS, probe_nm=PROBE_NM, threads=1)
     weights = detector_weights(_on_bins(), BINS, ENERGY_KEV).reshape(4, -1)
     sums = np.rint(weights / UNIT).astype(np.uint32) @ field.counts.reshape(len(field.counts), -1).T
     if sums.max() > np.iinfo(np.uint16).max:

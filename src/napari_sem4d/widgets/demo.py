@@ -59,6 +59,7 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
             outcome["code"] = 0
         elif headless:
             print(f"sem4d demo: {getattr(record, 'message', 'the run was cancelled')}", file=sys.stderr)
+        show_middle(viewer, docks["profile"])
         draw_example_line(docks["profile"])
         QTimer.singleShot(SETTLE_MS, finish)
 
@@ -96,6 +97,12 @@ def look_from_above(view: Any) -> None:
     """3D from above."""
     if view is not None:
         view.show_3d()
+
+
+def show_middle(viewer: Any, profile: Any) -> None:
+    """The frame in the middle of the series: the oxide has grown, reduction is about to begin."""
+    if profile.source is not None and profile.source.layer.data.ndim == 3:
+        viewer.dims.set_current_step(0, profile.source.layer.data.shape[0] // 2)
 
 
 def draw_example_line(profile: Any) -> None:
