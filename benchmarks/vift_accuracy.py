@@ -150,6 +150,10 @@ def main() -> None:
         results = measure(cell, number, plan, weights, arguments.cache, arguments.threads)
         everything += results
         rows.append(row(" ".join(str(c) for c in cell), results, engines))
+        rows[-1]["scenes"] = [
+            {"parameters": p, **{e: systematic([r], e)[:3] for e in engines}}
+            for p, r in zip(plan["scenes"][cell[0]], results, strict=True)
+        ]
         rows[-1]["seconds"] = time.perf_counter() - start
         print(line(rows[-1], engines), flush=True)
     rows.append(row("all", everything, engines))

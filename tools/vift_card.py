@@ -48,6 +48,10 @@ def measured(rows: list[dict]) -> dict:
                     }
                     for name, key in (("planes", "planes"), ("local", "local"), ("vift", "vift"))
                 },
+                "by_size_rho50": [
+                    {**scene["parameters"], **{e: round(scene[e][0], 4) for e in ("local", "vift")}}
+                    for scene in row.get("scenes", ())
+                ],
             }
             for row in rows
         ],
