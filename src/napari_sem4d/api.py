@@ -89,7 +89,7 @@ def calibrate(
     reference : {"flat", "vickers"}
         A flat area (gains only: heights stay relative), or a Vickers imprint (gains, offsets, azimuths).
     settings : Settings, optional
-        Its engine is the one to calibrate for.
+        Its engine is the one to calibrate for; ``vickers`` says what is freed.
     frame : int
         Which frame.
     region : tuple of int, optional
@@ -110,7 +110,11 @@ def calibrate(
         from napari_sem4d.inversion.vickers import calibrate_vickers
 
         return calibrate_vickers(
-            series, frame=frame, region=region, engine=settings.engine if settings else "local"
+            series,
+            settings.vickers if settings else None,
+            frame=frame,
+            region=region,
+            engine=settings.engine if settings else "local",
         )
     raise SettingsError(f"reference '{reference}' is not known; take flat or vickers")
 

@@ -11,6 +11,9 @@ from napari_sem4d.acquisition.description import AcquisitionSettings
 from napari_sem4d.acquisition.yaml_settings import load_yaml
 from napari_sem4d.forward.engine import EngineName
 from napari_sem4d.inversion.options import InversionSettings
+from napari_sem4d.inversion.vickers_options import VickersSettings
+
+ImagePart = Literal["azimuth", "segment_azimuths"]
 
 
 class Settings(AcquisitionSettings):
@@ -22,6 +25,16 @@ class Settings(AcquisitionSettings):
     )
     inversion: InversionSettings = Field(
         default_factory=InversionSettings, description="How height and relative yield are found"
+    )
+
+    free_geometry: tuple[ImagePart, ...] = Field(
+        (),
+        description="What of the detector's geometry a reconstruction finds from the images themselves, on the "
+        "first frame: azimuth (rotation of the whole detector), segment_azimuths (each against the first). "
+        "Refused where the images do not determine it",
+    )
+    vickers: VickersSettings = Field(
+        default_factory=VickersSettings, description="How an imprint calibrates the detector"
     )
 
     @field_validator("engine", mode="before")

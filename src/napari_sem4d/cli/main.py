@@ -12,7 +12,7 @@ from napari_sem4d.cli import exporting, learning, measure, profiles
 from napari_sem4d.cli import simulate as simulating
 from napari_sem4d.cli import verify as verifying
 from napari_sem4d.cli.console import EXIT_CODES, Json, answer, note, told
-from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, read_settings
+from napari_sem4d.cli.options import Inputs, Preset, Set, SettingsFile, freed, read_settings
 from napari_sem4d.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
@@ -73,6 +73,14 @@ def reconstruct(
         Path | None, typer.Option(metavar="CAL.yaml", help="Calibration; without one heights are relative.")
     ] = None,
     engine: Annotated[str | None, typer.Option(help="Forward engine, goes before the settings.")] = None,
+    free: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="azimuth|segment-azimuths",
+            help="Find this of the detector's geometry from the images; as often as needed. Refused where they do "
+            "not determine it.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the frames that RESULT.zarr lacks.")
     ] = False,
@@ -83,7 +91,8 @@ def reconstruct(
     from napari_sem4d import api
     from napari_sem4d.cli.running import follow, report
 
-    chosen = read_settings(settings, [*(set_ or []), *([f"engine={engine}"] if engine else [])], detector)
+    given = [*(set_ or []), *([f"engine={engine}"] if engine else []), *freed("free_geometry", free)]
+    chosen = read_settings(settings, given, detector)
     reference = api.load_calibration(calibration) if calibration is not None else None
     series = _known(api.open_series(inputs, chosen))
     if draws := chosen.inversion.draws:
@@ -133,6 +142,14 @@ def calibrate(
         tuple[int, int, int, int] | None,
         typer.Option(metavar="ROW COLUMN ROWS COLUMNS", help="Area to use, pixels; the whole image without it."),
     ] = None,
+    free: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="segment-azimuths|polar|working-distance",
+            help="Find this of the detector's geometry as well (the common azimuth always is); as often as "
+            "needed. Refused where the imprint does not determine it.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Find gains, offsets, azimuths from a reference, with uncertainty, correlations and residual."""
@@ -143,7 +160,7 @@ def calibrate(
         raise SettingsError(f"--reference {reference}: the references are flat and vickers")
     if out.exists():
         raise StoreError(f"{out} exists already; choose another --out, or remove it first")
-    chosen = read_settings(settings, set_, detector)
+    chosen = read_settings(settings, [*(set_ or []), *freed("vickers.free_geometry", free)], detector)
     series = _known(api.open_series(inputs, chosen), need_pixel=reference != "flat")
     if frame >= series.frames:
         raise SettingsError(f"--frame {frame}: the series has {series.frames} frames, counted from 0")

@@ -57,6 +57,11 @@ def read_settings(file: Path | None, pairs: list[str] | None, preset: str | None
     return validate(data, Settings, f"{file} with --set" if file is not None else "--set")
 
 
+def freed(key: str, parts: list[str] | None) -> list[str]:
+    """What ``--free`` names, as a setting."""
+    return [f"{key}=[{', '.join(part.replace('-', '_') for part in parts)}]"] if parts else []
+
+
 def _put(data: dict[str, Any], pair: str) -> None:
     import yaml
 

@@ -88,6 +88,9 @@ class Calibration(StrictModel):
         description="Order of the segments around the column: 1 counter-clockwise on the screen, -1 clockwise, "
         "0 another order, None not measured",
     )
+    working_distance_mm: float | None = Field(
+        None, gt=0, description="Working distance that was found, mm; the segments' polar ranges hold for it"
+    )
     z_amplification: float = Field(
         1.0, gt=0, description="True height over modelled height; 1 where gains and offsets were free"
     )

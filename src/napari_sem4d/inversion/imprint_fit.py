@@ -9,6 +9,7 @@ from scipy.optimize import OptimizeResult, least_squares
 
 from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.errors import InputError
+from napari_sem4d.inversion.geometry import ASSUMED_STD
 from napari_sem4d.inversion.imprint_model import RegionModel
 from napari_sem4d.inversion.imprint_problem import POLAR_UNIT_DEG, ImprintProblem, Layout
 
@@ -156,6 +157,8 @@ def _finish(
     prior_std = np.full(layout.size, np.inf)
     prior_std[layout.blocks["offset"]] = problem.offset_std
     prior_std[layout.blocks["polar"]] = problem.polar_std_deg / POLAR_UNIT_DEG
+    prior_std[layout.blocks["own"]] = np.radians(ASSUMED_STD["segment_azimuths"])
+    prior_std[layout.blocks["distance"]] = ASSUMED_STD["working_distance"]
     learnt = std_x / prior_std
     centres = np.array([s.azimuth_centre_deg for s in state.segments])
     return ImprintFit(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from napari_sem4d.acquisition.instrument import Segment
+from napari_sem4d.inversion.geometry import ASSUMED_STD, GeometryPart, moved_segment
 from napari_sem4d.inversion.imprint_model import RegionModel, face_slopes
 
 POLAR_UNIT_DEG = 10.0
@@ -32,6 +33,8 @@ class ImprintProblem:
         Forward model.
     free_gains, free_offsets, free_polar, free_axis_tilt, free_amplification : bool
         What is fitted besides the common azimuth rotation.
+    geometry : tuple of str
+        What of the detector's geometry is wanted, and so has to be determined by the signals.
     polar_std_deg, offset_std, face_yield_std : float
         Standard deviations of the priors on the polar limits (deg), the offsets (share of the flat's signal)
         and the relative yield of the faces (0 fixes it).
@@ -56,6 +59,7 @@ class ImprintProblem:
     offset_std: float = 0.5
     face_yield_std: float = 0.03
     model_error: float = 0.01
+    geometry: tuple[GeometryPart, ...] = ()
     used: tuple[bool, ...] = (True,) * 5
 
     @property
@@ -112,8 +116,10 @@ class Layout:
             "gain": k * problem.free_gains,
             "offset": k * problem.free_offsets,
             "rotation": 1,
+            "own": (k - 1) * ("segment_azimuths" in problem.geometry),
+            "distance": int("working_distance" in problem.geometry),
             "tilt": 2 * problem.free_axis_tilt,
-            "polar": 2 * problem.free_polar,
+            "polar": 2 * (problem.free_polar and "working_distance" not in problem.geometry),
             "yield": int(problem.face_yield_std > 0),
             "amplification": int(problem.free_amplification),
         }
@@ -149,22 +155,27 @@ class Layout:
         part = x[self.blocks[name]]
         return part if part.size else np.full(2, default)
 
+    def x_of(self, x: np.ndarray, name: str) -> np.ndarray:
+        """One block of parameters; empty if it is not free."""
+        return x[self.blocks[name]]
+
     def state(self, x: np.ndarray, slopes: np.ndarray | None = None) -> State:
         """Physical meaning of a parameter vector; other slopes, shape (5, 2), on request."""
         problem = self.problem
         rotation = float(x[self.blocks["rotation"]][0])
         change = self.get(x, "polar") * POLAR_UNIT_DEG
         gain, offset = x[self.blocks["gain"]], x[self.blocks["offset"]]
+        own = np.concatenate([[0.0], x[self.blocks["own"]]]) if x[self.blocks["own"]].size else None
+        factor = float(np.exp(self.get(x, "distance")[0]))
         segments = []
         for k, (segment, base) in enumerate(zip(problem.segments, self.base_azimuth_deg, strict=True)):
-            low = float(np.clip(segment.polar_deg[0] + change[0], 0.0, 80.0))
-            high = float(np.clip(segment.polar_deg[1] + change[1], low + 2.0, 89.9))
-            update: dict[str, object] = {"polar_deg": (low, high)}
+            update: dict[str, object] = {"polar_deg": moved_segment(segment, 0.0, change, factor).polar_deg}
             if gain.size:
                 update["gain"] = float(np.exp(gain[k]) * problem.flat[k] / self.reference_response[k])
             if offset.size:
                 update["offset"] = float(segment.offset + offset[k] * problem.flat[k])
-            segments.append(_turned(segment, base, rotation).model_copy(update=update))
+            turn = rotation if own is None else rotation + float(own[k])
+            segments.append(_turned(segment, base, turn).model_copy(update=update))
         if slopes is None:
             slopes = face_slopes(problem.face_azimuths_rad, problem.inclination_rad, self.get(x, "tilt"))
         return State(
@@ -193,6 +204,8 @@ class Layout:
         problem = self.problem
         parts = [x[self.blocks["offset"]] / problem.offset_std]
         parts.append(x[self.blocks["polar"]] * (POLAR_UNIT_DEG / problem.polar_std_deg))
+        parts.append(x[self.blocks["own"]] / np.radians(ASSUMED_STD["segment_azimuths"]))
+        parts.append(x[self.blocks["distance"]] / ASSUMED_STD["working_distance"])
         if problem.face_yield_std > 0:
             parts.append(x[self.blocks["yield"]] / problem.face_yield_std)
         return np.concatenate(parts)
@@ -219,10 +232,14 @@ class Layout:
                 add(f"offset {s.name}", "signal", s.offset, float(flat))
         first = state.segments[0]
         add(f"azimuth {first.name}", "deg", first.azimuth_centre_deg, float(np.degrees(1.0)))
+        for s, value in zip(state.segments[1:], self.x_of(x, "own"), strict=False):
+            add(f"azimuth change {s.name}", "deg", float(np.degrees(value)), float(np.degrees(1.0)))
+        for value in self.x_of(x, "distance"):
+            add("working distance", "1", float(np.exp(value)), float(np.exp(value)))
         if problem.free_axis_tilt:
             for axis, value in zip("xy", self.get(x, "tilt"), strict=True):
                 add(f"axis tilt {axis}", "deg", float(np.degrees(value)), float(np.degrees(1.0)))
-        if problem.free_polar:
+        if self.x_of(x, "polar").size:
             for limit, value in zip(("inner", "outer"), self.get(x, "polar"), strict=True):
                 add(f"polar change {limit}", "deg", float(value) * POLAR_UNIT_DEG, POLAR_UNIT_DEG)
         if problem.face_yield_std > 0:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
 
-from napari_sem4d.acquisition.instrument import Instrument, Segment, StrictModel
+from napari_sem4d.acquisition.instrument import Instrument, Segment
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import SettingsError
@@ -18,52 +18,20 @@ from napari_sem4d.inversion.calibration import (
     ResidualTable,
     input_files,
 )
+from napari_sem4d.inversion.geometry import ASSUMED_STD, check_free, refuse_undetermined
 from napari_sem4d.inversion.imprint import ImprintOutline, find_imprint
 from napari_sem4d.inversion.imprint_fit import ImprintFit, fit_imprint
 from napari_sem4d.inversion.imprint_model import EngineRegions, RegionModel
 from napari_sem4d.inversion.imprint_problem import ImprintProblem
 from napari_sem4d.inversion.leave_one_out import leave_one_face_out, slope_scale_uncertainty
 from napari_sem4d.inversion.regions import RegionMeans, plane_trend, region_means
+from napari_sem4d.inversion.vickers_options import VickersSettings
 from napari_sem4d.physics.materials import material as find_material
 
 FACE_NAMES = ("face 1", "face 2", "face 3", "face 4", "flat")
 _HIGH_CORRELATION = 0.95
 _MUCH_CLIPPED = 0.02
 _PIXEL_NM = 100.0  # where the pixel is unknown: only an engine with a length would care
-
-
-class VickersSettings(StrictModel):
-    """How an imprint calibrates the detector."""
-
-    inclination_deg: float = Field(
-        22.0, gt=0, lt=60, description="Inclination of the faces, degrees (136 degrees between opposite faces)"
-    )
-    margin: float = Field(
-        0.1, ge=0.02, le=0.3, description="Margin kept from ridges and edges, share of the half diagonal"
-    )
-    free_gains: bool = Field(True, description="Fit the segments' gains")
-    free_offsets: bool = Field(True, description="Fit the segments' offsets")
-    free_polar: bool = Field(True, description="Fit a common change of the segments' polar ranges")
-    free_axis_tilt: bool = Field(True, description="Let the axis of the imprint lean")
-    free_z_amplification: bool = Field(
-        False, description="Fit the z amplification; refused where the imprint cannot tell it from the others"
-    )
-    polar_deg: tuple[float, float] = Field(
-        (25.0, 65.0), description="Polar range to start from where the detector's is not known, degrees"
-    )
-    polar_std_deg: float = Field(10.0, gt=0, description="How well the polar limits are known beforehand, degrees")
-    offset_std: float = Field(
-        0.5, gt=0, description="How far offsets may lie from the given ones, share of the flat's signal"
-    )
-    face_yield_std: float = Field(
-        0.03,
-        ge=0,
-        description="How far the yield of the tilted faces may deviate from the engine's, relative; the solver "
-        "leaves the relative yield free as well. 0 fixes it",
-    )
-    model_error: float = Field(
-        0.01, gt=0, lt=0.2, description="Model error added to the measured noise, share of the flat's signal"
-    )
 
 
 @dataclass(frozen=True)
@@ -149,9 +117,11 @@ def calibrate_vickers(
     pixel_nm = series.pixel_nm or _PIXEL_NM
     model = EngineRegions(engine, find_material(name), energy, 0.5 * data.outline.diagonal * pixel_nm)
     nominal = nominal_segments(series, settings)
+    check_free(settings.free_geometry, len(nominal))
     problem = make_problem(data, nominal, settings, model)
     fit = fit_imprint(problem)
     check_amplification(fit)
+    check_geometry(fit, settings.free_geometry)
     left_out = leave_one_face_out(problem, FACE_NAMES, fit.layout.model)
     scale = float(
         np.hypot(
@@ -170,6 +140,7 @@ def calibrate_vickers(
         segments=segments,
         common_rotation_deg=segments[0].azimuth_centre_deg,
         chirality=fit.chirality,
+        working_distance_mm=_working_distance(fit, series.instrument),
         z_amplification=fit.amplification,
         parameters=tuple(
             CalibratedParameter(name=n, value=float(v), standard_uncertainty=float(s), unit=u)
@@ -233,11 +204,43 @@ def make_problem(
         free_polar=settings.free_polar,
         free_axis_tilt=settings.free_axis_tilt,
         free_amplification=settings.free_z_amplification,
+        geometry=settings.free_geometry,
         polar_std_deg=settings.polar_std_deg,
         offset_std=settings.offset_std,
         face_yield_std=settings.face_yield_std,
         model_error=settings.model_error,
     )
+
+
+def check_geometry(fit: ImprintFit, wanted: Sequence[str]) -> None:
+    """Refuse a geometry that the imprint does not determine.
+
+    A gain may be correlated with it: it only makes up for how many electrons a segment catches.
+
+    Raises
+    ------
+    SettingsError
+        If an uncertainty is hardly smaller than what is known beforehand, or a correlation exceeds 0.95.
+    """
+    problem, layout = fit.layout.problem, fit.layout
+    assumed = {"own": ASSUMED_STD["segment_azimuths"], "distance": ASSUMED_STD["working_distance"]}
+    assumed |= {"polar": problem.polar_std_deg}
+    blocks = {"segment_azimuths": "own", "polar": "polar", "working_distance": "distance"}
+    claimed = [(i, assumed[blocks[w]]) for w in wanted for i in _indices(layout.blocks[blocks[w]])]
+    others = [i for i, n in enumerate(fit.names) if not n.startswith("gain ") and i not in {c for c, _ in claimed}]
+    order = [i for i, _ in claimed] + others
+    refuse_undetermined(
+        [fit.names[i] for i in order],
+        fit.std[order],
+        np.array([a for _, a in claimed]),
+        fit.correlation[np.ix_(order, order)],
+        "Give the offsets from a dark reference (detector.segments, and vickers.offset_std, for example 0.01), "
+        "or do not free it",
+    )
+
+
+def _indices(block: slice) -> range:
+    return range(block.start, block.stop)
 
 
 def check_amplification(fit: ImprintFit) -> None:
@@ -259,6 +262,14 @@ def check_amplification(fit: ImprintFit) -> None:
             f"correlation {fit.data_correlation[row]:.3f}, limit {_HIGH_CORRELATION}, closest '{closest}'). "
             "Keep it at 1, or give gains and offsets from a flat and a dark reference and fix them"
         )
+
+
+def _working_distance(fit: ImprintFit, instrument: Instrument) -> float | None:
+    """The working distance that was found, mm; None where it was not wanted or none was stated."""
+    stated = instrument.detector.working_distance_mm
+    if stated is None or "working distance" not in fit.names:
+        return None
+    return float(stated * fit.values[fit.names.index("working distance")])
 
 
 def calibrated_segments(fit: ImprintFit, instrument: Instrument) -> tuple[Segment, ...]:

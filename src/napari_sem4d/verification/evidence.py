@@ -85,6 +85,8 @@ def gather(path: Path, frame: int | None, images: Path | None) -> Evidence:
         If there is no such frame, or the images are missing or do not fit.
     """
     from napari_sem4d.acquisition.opening import open_series
+    from napari_sem4d.run_geometry import ATTRIBUTE as GEOMETRY
+    from napari_sem4d.run_geometry import with_geometry
     from napari_sem4d.run_setup import first_readable, prepare, read_frame
 
     result = open_result(path)
@@ -105,6 +107,7 @@ def gather(path: Path, frame: int | None, images: Path | None) -> Evidence:
     setup = prepare(
         series, settings.model_copy(update={"device": "cpu"}), calibration, reference, reference_pixels
     )
+    setup = with_geometry(setup, str(result.attrs.get(GEOMETRY) or ""))
     pixels = reference_pixels if number == reference else read_frame(series, number)
     maps = {name: result[name].isel(time=number).values for name in ("height", "relative_yield", "quality")}
     height, relative_yield, quality = on_images(setup.stage, maps, series.shape)
