@@ -59,7 +59,7 @@ def run(headless: bool = False, screenshot: Path | None = None) -> int:
             outcome["code"] = 0
         elif headless:
             print(f"sem4d demo: {getattr(record, 'message', 'the run was cancelled')}", file=sys.stderr)
-        show_middle(viewer, docks["profile"])
+        show_middle(docks["reconstruct"].runner.view)
         draw_example_line(docks["profile"])
         QTimer.singleShot(SETTLE_MS, finish)
 
@@ -99,10 +99,11 @@ def look_from_above(view: Any) -> None:
         view.show_3d()
 
 
-def show_middle(viewer: Any, profile: Any) -> None:
-    """The frame in the middle of the series: the oxide has grown, reduction is about to begin."""
-    if profile.source is not None and profile.source.layer.data.ndim == 3:
-        viewer.dims.set_current_step(0, profile.source.layer.data.shape[0] // 2)
+def show_middle(view: Any) -> None:
+    """The frame in the middle of the series: the oxide has grown, its reduction begins."""
+    if view is not None:
+        dims = view.viewer.dims
+        dims.set_current_step(len(dims.current_step) - 4, view.data.frames // 2)
 
 
 def draw_example_line(profile: Any) -> None:
