@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,29 @@ def maps_of(frame: int) -> dict:
 
 def write(store: ResultStore, frame: int) -> None:
     store.write_frame(frame, **maps_of(frame), misfit=1.0 + frame, drift_nm=(0.5 * frame, -frame))
+
+
+def test_the_terms_of_the_uncertainty_are_kept_apart(tmp_path: Path) -> None:
+    path = tmp_path / "r.zarr"
+    parts = {"height_std_noise": np.full(SHAPE, 3.0), "height_std_model": np.full(SHAPE, 4.0)}
+    create(path).write_frame(1, **maps_of(1), misfit=2.0, terms=parts, misfit_explained=1.1)
+    result = open_result(path)
+    for name, values in parts.items():
+        np.testing.assert_array_equal(result[name].values[1], values.astype(np.float32))
+        assert result[name].attrs["units"] == "nm"
+    assert result["misfit_explained"].values[1] == 1.1
+
+
+def test_a_store_of_an_earlier_version_goes_on_without_the_terms(tmp_path: Path) -> None:
+    path = tmp_path / "r.zarr"
+    create(path)
+    for name in ("height_std_noise", "height_std_model", "misfit_explained"):
+        shutil.rmtree(path / name)
+    store = ResultStore(path)
+    store.write_frame(0, **maps_of(0), misfit=1.0, terms={"height_std_noise": np.ones(SHAPE)})
+    result = open_result(path)
+    assert "height_std_noise" not in result
+    np.testing.assert_array_equal(result["height"].values[0], maps_of(0)["height"])
 
 
 def test_a_frame_comes_back_as_it_was_written_and_the_others_stay_pending(tmp_path: Path) -> None:

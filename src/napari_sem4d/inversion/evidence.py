@@ -72,7 +72,8 @@ def evidence_weight(objective: Objective, state: State, model_variance: torch.Te
     noise = max(reduced_chi_square(objective, state, model_variance), 1e-9)
     weights = now * torch.exp(torch.linspace(-_SPAN, _SPAN, 561, dtype=torch.float64))
     best = max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise))
-    return _EDGES * float(best)
+    # In units of the data's weights, as the objective adds them: those may be off by the noise's level.
+    return _EDGES * noise * float(best)
 
 
 @dataclass(frozen=True)
