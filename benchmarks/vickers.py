@@ -21,13 +21,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_sem4d import api
+from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument
+from napari_sem4d.forward.engine import ForwardSetup
+from napari_sem4d.forward.registry import make_engine
 from napari_sem4d.inversion.calibration import describe
-from napari_sem4d.inversion.imprint_fit import fit_imprint
+from napari_sem4d.inversion.imprint import ImprintOutline
+from napari_sem4d.inversion.imprint_fit import ImprintFit, fit_imprint
 from napari_sem4d.inversion.imprint_geometry import measure_imprint
-from napari_sem4d.inversion.imprint_model import EngineRegions, PlanarRegions, RegionModel
-from napari_sem4d.inversion.leave_one_out import leave_one_face_out
+from napari_sem4d.inversion.imprint_model import EngineRegions, PlanarRegions, RegionModel, pit
+from napari_sem4d.inversion.imprint_problem import ImprintProblem
+from napari_sem4d.inversion.leave_one_out import angle_between, leave_one_face_out, solve_face
+from napari_sem4d.inversion.regions import plane_trend, region_means
 from napari_sem4d.inversion.vickers import (
     FACE_NAMES,
     ImprintData,
@@ -131,13 +138,78 @@ def variants(series: Any, signals: np.ndarray, engines: list[str]) -> list[dict[
     for margin in (0.15, 0.2):
         other = measure_regions(signals, margin, series.saturation)
         cases.append((f"margin {margin:g}", other, settings, local))
+    whole = EngineRegions("local", iron, energy)
+    for geometry in (("segment_azimuths",), ("working_distance",)):
+        named = "free: " + geometry[0].replace("_", " ")
+        cases.append((named, data, _with(settings, free_geometry=geometry), whole))
+    half = 0.5 * data.outline.diagonal * float(series.pixel_nm)
     for engine in engines:
-        cases.append((f"engine {engine}, whole pit", data, settings, EngineRegions(engine, iron, energy)))
+        model = EngineRegions(engine, iron, energy, half, float(series.pixel_nm), side=40)
+        cases.append((f"engine {engine}, whole pit", data, settings, model))
     rows = [row(name, d, s, m, series) for name, d, s, m in cases]
-    whole, fixed_yield = EngineRegions("local", iron, energy), _with(settings, face_yield_std=0.0)
+    fixed_yield = _with(settings, face_yield_std=0.0)
     for threshold in (1.0, 2.0, 3.0):
         name = f"threshold {threshold:g} keV, yield of faces fixed"
         rows.append(row(name, data, fixed_yield, whole, _above(series, settings, threshold)))
+    return rows
+
+
+PARTS = (("inner", 0.0, 0.55), ("middle", 0.55, 0.72), ("outer", 0.72, 1.0))
+"""Bands of a face by the share of the way from the pit's centre to the rim."""
+
+
+def by_part(series: Any, signals: np.ndarray) -> list[dict[str, Any]]:
+    """Slopes of the inner, middle and outer part of every face, with one and the same calibration.
+
+    Whatever is wrong with the detector (angles, gains, offsets) is the same for all pixels of an image: it
+    cannot make parts of a face differ. A face that is not plane can, and so can bounces: "plane faces" are the
+    parts of a pit of plane faces, modelled with the calibrated detector.
+    """
+    iron, energy, settings = material(MATERIAL), float(series.instrument.beam.energy_kev), VickersSettings()
+    data = measure_regions(signals, settings.margin, series.saturation)
+    problem = make_problem(
+        data, nominal_segments(series, settings), settings, EngineRegions("local", iron, energy)
+    )
+    fit = fit_imprint(problem)
+    half, side = 60.0, 192
+    height, _ = pit(fit.slopes, half, 100.0, side)
+    middle = (side - 1) / 2
+    modelled = replace(data.outline, row=middle, col=middle, half_diagonals=(half,) * 4)
+    detector = Detector(segments=fit.segments)
+    setup = ForwardSetup(Instrument(beam=Beam(energy_kev=energy), detector=detector), iron, 100.0)
+    surface = torch.as_tensor(height, dtype=torch.float32)
+    clean = make_engine("local", setup).expected_signals(surface, torch.ones_like(surface)).numpy()
+    rows = _parts("measured", signals, data.outline, problem, fit, series.saturation)
+    return rows + _parts("plane faces", clean.astype(np.float64), modelled, problem, fit, None)
+
+
+def _parts(
+    name: str, signals: np.ndarray, outline: ImprintOutline, problem: ImprintProblem, fit: ImprintFit, full: Any
+) -> list[dict[str, Any]]:
+    shape = signals.shape[1:]
+    along, across = outline.local(shape)
+    faces, flat = outline.face_masks(shape, 0.1), outline.flat_mask(shape)
+    depth = np.zeros(shape)
+    for j, (u, v) in enumerate(((along, across), (across, -along), (-along, -across), (-across, along))):
+        share = u / outline.half_diagonals[j] + v / outline.half_diagonals[(j + 1) % 4]
+        depth = np.where(faces[j], share, depth)
+    trend = plane_trend(signals, flat, outline.row, outline.col)
+    rows = []
+    for part, low, high in PARTS:
+        masks = np.concatenate([faces & (depth > low) & (depth <= high), flat[None]])
+        means = region_means(signals, masks, full, max(4, int(outline.diagonal / 12)), trend)
+        these = replace(problem, mean=means.mean, standard_error=means.standard_error)
+        solved = [solve_face(fit, face, these) for face in range(4)]
+        rows.append(
+            {
+                "part": f"{name}, {part}",
+                "inclination_deg": [float(np.degrees(np.arctan(np.hypot(*s)))) for s in solved],
+                "normal_error_deg": [
+                    float(np.degrees(angle_between(fit.slopes[f], s))) for f, s in enumerate(solved)
+                ],
+                "standard_error_percent": (100 * means.standard_error / problem.flat).round(2).tolist(),
+            }
+        )
     return rows
 
 
@@ -219,7 +291,17 @@ def main() -> None:
     signals = np.asarray(series.signal[0].values, dtype=np.float64)
     rows = variants(series, signals, options.engine)
     print(table(rows), end="\n\n")
-    figures: dict[str, Any] = {"variants": rows}
+    parts = by_part(series, signals)
+    print("part of the face: inclination of each face, deg; angle to the face as calibrated, deg")
+    for part in parts:
+        tilts, errors = part["inclination_deg"], part["normal_error_deg"]
+        print(
+            f"{part['part']:20s}"
+            + "".join(f"{v:7.2f}" for v in tilts)
+            + " |"
+            + "".join(f"{v:6.2f}" for v in errors)
+        )
+    figures: dict[str, Any] = {"variants": rows, "parts": parts}
     if not options.no_reconstruction:
         figures["reconstruction"] = reconstruct(series)
     if options.json:

@@ -142,6 +142,9 @@ def test_parts_that_a_run_begins_to_write_get_their_layers(viewer_model):
         def read(self, name, frame):
             return whole[name].values[frame]
 
+        def number(self, name, frame):
+            return 1.02
+
     running._reader = Reader()
     view = show_result(viewer_model, running)
     count = len(viewer_model.layers)
@@ -150,5 +153,6 @@ def test_parts_that_a_run_begins_to_write_get_their_layers(viewer_model):
     view.frame_changed(0)
     assert len(viewer_model.layers) == count + 2
     assert running.misfit[0] == 1.3
+    assert running.misfit_explained[0] == 1.02
     view.show_map("height_std_model")
     assert [x.name.split(",")[0] for x in viewer_model.layers if x.visible] == ["height std from model (nm)"]

@@ -14,6 +14,8 @@ from napari_sem4d.physics.acceptance import planar_response
 from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import Material
 
+_RESOLVED_RHO50 = 3.0
+
 
 class RegionModel(Protocol):
     """Mean emission into segments from the faces of a pit and from the flat around it."""
@@ -95,6 +97,9 @@ class EngineRegions:
     energy_kev : float
     half_diagonal_nm : float
         Mean half diagonal of the imprint; a scale-free engine does not care.
+    image_pixel_nm : float, optional
+        Pixel of the images. Where it is fine enough for the engine vift to correct anything, the pit is modelled
+        with such pixels and so smaller than it is: its faces are planes far from their edges all the same.
     side : int
         Pixels along an edge of the modelled map.
     """
@@ -105,6 +110,7 @@ class EngineRegions:
         material: Material,
         energy_kev: float,
         half_diagonal_nm: float = 9000.0,
+        image_pixel_nm: float | None = None,
         side: int = 64,
     ) -> None:
         self.name: str = engine
@@ -113,7 +119,15 @@ class EngineRegions:
         self._side = side
         self._half = side / 3.2  # pixels of the half diagonal
         self._pixel_nm = half_diagonal_nm / self._half
+        if engine == "vift" and image_pixel_nm is not None:
+            self._pixel_nm = min(self._pixel_nm, max(image_pixel_nm, self._resolved_nm()))
         self._planar = PlanarRegions(material, energy_kev)
+
+    def _resolved_nm(self) -> float:
+        """Coarse pixels at which ViFT still corrects, nm."""
+        from napari_sem4d.physics.planar_table import planar_table
+
+        return _RESOLVED_RHO50 * planar_table(self._material, self._energy_kev).rho50_nm
 
     def __call__(self, segments: Sequence[Segment], slopes: np.ndarray) -> np.ndarray:
         """Responses averaged over the shrunk faces of a pit (NaN for none); see :class:`RegionModel`."""

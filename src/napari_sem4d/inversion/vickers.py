@@ -115,7 +115,8 @@ def calibrate_vickers(
     signals = np.asarray(series.signal[frame].values, dtype=np.float64)
     data = measure_regions(signals, settings.margin, series.saturation, region)
     pixel_nm = series.pixel_nm or _PIXEL_NM
-    model = EngineRegions(engine, find_material(name), energy, 0.5 * data.outline.diagonal * pixel_nm)
+    half_diagonal_nm = 0.5 * data.outline.diagonal * pixel_nm
+    model = EngineRegions(engine, find_material(name), energy, half_diagonal_nm, series.pixel_nm)
     nominal = nominal_segments(series, settings)
     check_free(settings.free_geometry, len(nominal))
     problem = make_problem(data, nominal, settings, model)

@@ -121,7 +121,8 @@ class ResultBox(QGroupBox):
         data, frame = result.data, result.frame
         self.name.setText(f"{data.name}. {engine_text(data)}.")
         self.name.setToolTip(str(data.path or ""))
-        self.misfit.setText(f"{misfit_text(float(data.misfit[frame]))}.")
+        told = misfit_text(float(data.misfit[frame]), float(data.misfit_explained[frame]))
+        self.misfit.setText(f"{told}.")
         finished = data.path is not None and bool(data.misfit[frame] == data.misfit[frame])
         self.button.setEnabled(finished and not self.running)
         self.effort.setEnabled(self.button.isEnabled())

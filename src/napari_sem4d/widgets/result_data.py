@@ -51,6 +51,8 @@ class ResultData:
         The parts of the standard uncertainty, where the result keeps them apart.
     misfit : ndarray, shape (T,)
         Reduced chi-square of each frame; NaN where it is pending.
+    misfit_explained : ndarray, shape (T,)
+        The same against noise and the engine's own error; NaN where that is not known.
     engine, material : str
         Forward engine and reference material; empty where the result does not say.
     warnings : list of str
@@ -73,6 +75,7 @@ class ResultData:
     scale_std: float = 0.0
     parts: dict[str, FrameStore] = field(default_factory=dict)
     misfit: np.ndarray = field(default_factory=lambda: np.empty(0))
+    misfit_explained: np.ndarray = field(default_factory=lambda: np.empty(0))
     engine: str = ""
     material: str = ""
     warnings: list[str] = field(default_factory=list)
@@ -81,6 +84,8 @@ class ResultData:
     def __post_init__(self) -> None:
         if not self.misfit.size:
             self.misfit = np.full(self.frames, np.nan)
+        if not self.misfit_explained.size:
+            self.misfit_explained = np.full(self.frames, np.nan)
 
     def has(self, role: str) -> bool:
         """Whether there is such a map to be shown; a relative height has no uncertainty in nm."""
@@ -220,7 +225,8 @@ def from_dataset(dataset: xr.Dataset, path: Path | None = None, series: SemSerie
         draws=(lambda i: np.asarray(dataset["draws"].isel(time=i).values)) if "draws" in dataset else None,
         scale_std=float(dataset.attrs.get("scale_uncertainty") or 0.0),
         parts={name: store(name) for name in _UNCERTAINTIES[1:] if name in dataset},
-        misfit=_misfit(dataset, frames),
+        misfit=_by_frame(dataset, "misfit"),
+        misfit_explained=_by_frame(dataset, "misfit_explained"),
         engine=str(dataset.attrs.get("engine") or ""),
         material=str(dataset.attrs.get("material") or ""),
         warnings=warnings_of(dataset),
@@ -237,10 +243,10 @@ def warnings_of(dataset: xr.Dataset) -> list[str]:
     return [str(text) for text in found] if isinstance(found, list) else []
 
 
-def _misfit(dataset: xr.Dataset, frames: int) -> np.ndarray:
-    if "misfit" not in dataset:
-        return np.full(frames, np.nan)
-    return np.array(dataset["misfit"].values, dtype=float)
+def _by_frame(dataset: xr.Dataset, name: str) -> np.ndarray:
+    if name not in dataset:
+        return np.full(int(dataset.sizes["time"]), np.nan)
+    return np.array(dataset[name].values, dtype=float)
 
 
 def _verdicts(dataset: xr.Dataset) -> dict[int, KeptVerdict]:
@@ -271,6 +277,10 @@ class _StoreReader:
             return None
         return np.asarray(self._opened()["draws"].isel(time=frame).values)
 
+    def number(self, name: str, frame: int) -> float:
+        """One number of a frame; NaN where the store has none."""
+        return float(self._opened()[name].isel(time=frame).values) if self.holds(name) else float("nan")
+
     def holds(self, name: str) -> bool:
         return bool(self.done) and name in self._opened()
 
@@ -290,7 +300,8 @@ class RunningResult(ResultData):
     def already_done(self, dataset: xr.Dataset) -> None:
         """Take in what an earlier, interrupted run has left in the store."""
         self._reader.done |= finished_frames(dataset)
-        self.misfit = _misfit(dataset, self.frames)
+        self.misfit = _by_frame(dataset, "misfit")
+        self.misfit_explained = _by_frame(dataset, "misfit_explained")
         self._find_parts()
 
     def frame_done(self, record: FrameDone) -> None:
@@ -300,6 +311,7 @@ class RunningResult(ResultData):
         self.height_std.set_frame(record.frame, record.height_std)
         self.relative_yield.set_frame(record.frame, record.relative_yield)
         self.misfit[record.frame] = record.misfit
+        self.misfit_explained[record.frame] = self._reader.number("misfit_explained", record.frame)
         self._find_parts()
 
     def _find_parts(self) -> None:

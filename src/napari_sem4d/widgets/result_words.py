@@ -27,7 +27,8 @@ MISFIT_HELP = (
     "Reduced chi-square: mean square of (image - model) in units of the noise that was measured. 1: the surface "
     "explains the images within their noise. Well above 1: something in the images is not in the model (another "
     "material, debris, charging, small features under the engine local). Below 1: the noise is followed, or was "
-    "measured too high. A good misfit does not prove a surface: verify it."
+    "measured too high. Where the engine's own error is known, the figure in brackets counts it with the noise, and "
+    "is the one that is judged. A good misfit does not prove a surface: verify it."
 )
 _GOOD = (0.8, 1.25)
 _FAIR = 2.0
@@ -38,19 +39,24 @@ def engine_text(data: ResultData) -> str:
     return f"Engine {data.engine}" if data.engine else "Engine not stated"
 
 
-def misfit_text(chi_square: float) -> str:
-    """Reduced chi-square of a frame, and whether it is good."""
+def misfit_text(chi_square: float, explained: float = float("nan")) -> str:
+    """Reduced chi-square of a frame, that with the engine's own error if it is known, and whether it is good."""
     if not np.isfinite(chi_square):
         return "Misfit: the frame is not finished"
-    if chi_square < _GOOD[0]:
-        judged = "less than the noise: it is followed, or was measured too high"
-    elif chi_square <= _GOOD[1]:
-        judged = "good, the images are explained within their noise"
-    elif chi_square <= _FAIR:
+    known = bool(np.isfinite(explained))
+    judge, figure = (
+        (explained, f"{chi_square:.2f} ({explained:.2f})") if known else (chi_square, f"{chi_square:.2f}")
+    )
+    if judge < _GOOD[0]:
+        both = "noise and engine's error were" if known else "the noise is followed, or was"
+        judged = f"less than expected: {both} taken too high"
+    elif judge <= _GOOD[1]:
+        judged = "good, the images are explained within their noise" + (" and the engine's error" if known else "")
+    elif judge <= _FAIR:
         judged = "fair, something in the images is left unexplained"
     else:
         judged = "poor, the model does not explain the images"
-    return f"Misfit {chi_square:.2f}: {judged}"
+    return f"Misfit {figure}: {judged}"
 
 
 def verdict_text(found: Verification) -> str:
