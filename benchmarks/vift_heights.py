@@ -42,6 +42,7 @@ from height_methods import (
     without_plane,
 )
 from height_scenes import HeightScene
+from scipy.stats import t as student
 
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.frames import slopes
@@ -128,7 +129,8 @@ def differences(error: torch.Tensor, drawn: torch.Tensor, count: int = 400) -> d
         first, second = (a[kept].T, b[kept].T)
         here = error[first[0], first[1]] - error[second[0], second[1]]
         spread = (drawn[:, first[0], first[1]] - drawn[:, second[0], second[1]]).std(0)
-        found[name] = float((here.abs() < 2.02 * spread).float().mean())
+        wide = float(student.ppf(0.975, len(drawn) - 1))
+        found[name] = float((here.abs() < wide * spread).float().mean())
     return found
 
 

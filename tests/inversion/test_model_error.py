@@ -64,6 +64,18 @@ def test_the_error_of_heights_is_that_of_the_slopes_summed_up(solution):
     assert float((found - wave)[:, 4:-4].abs().max()) < 0.03 * 30.0
 
 
+def test_an_engine_without_spread_does_not_know_short_waves():
+    """What its images would have lost counts as uncertain, the more the shorter the waves."""
+    stds = []
+    for period in (8, 40):
+        wave = 0.3 * period * PIXEL_NM / (2 * np.pi) * torch.cos(2 * np.pi * torch.arange(80.0) / period)
+        scene = make_scene(wave.expand(SHAPE).contiguous(), 0.02)
+        error = height_model_error(solve(scene, scene.noisy(1)))
+        stds.append(float(error.common.std() / wave.std()))
+    assert stds[0] > 0.3
+    assert stds[1] < 0.5 * stds[0]
+
+
 def test_what_is_explained_is_less_than_the_misfit_to_the_noise(solution):
     assert 0.0 < solution.explained_chi_square < solution.reduced_chi_square
 

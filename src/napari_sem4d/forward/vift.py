@@ -12,18 +12,13 @@ from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.local import LocalEngine, LocalLinearisation
 from napari_sem4d.forward.model_error import vift_model_error
 from napari_sem4d.forward.normal import information_of, normal_operator
+from napari_sem4d.forward.spread import LEFT, SPREAD_RHO50, kept
 from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
 from napari_sem4d.surrogate.correction import Correction
 from napari_sem4d.surrogate.domain import beyond_training
 from napari_sem4d.surrogate.model_error import ModelErrorTable
 from napari_sem4d.surrogate.weights import Weights, load_weights
-
-_SPREAD_RHO50 = 0.9
-_LEFT = 0.45
-"""A Gaussian of this width, and this share that is not blurred, stand for the interaction volume in the solver's
-scale. Fitted to the engine's own derivative on facetted surfaces (``benchmarks/vift_scale.py``): the information
-of waves of 9, 5, 3 and 2 rho50 is .8, .5, .3 and .25 of the local law's. The gradient is exact."""
 
 
 class VisionEngine:
@@ -73,7 +68,7 @@ class VisionEngine:
         )
         self._probe_px = probe_nm / setup.pixel_nm
         self._spread_px = (
-            _SPREAD_RHO50 * 2.355 * table.rho50_nm / setup.pixel_nm if self._correction.active else 0.0
+            SPREAD_RHO50 * 2.355 * table.rho50_nm / setup.pixel_nm if self._correction.active else 0.0
         )
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
@@ -186,12 +181,12 @@ class VisionLinearisation:
     def attenuate(self, height: torch.Tensor) -> torch.Tensor:
         """What the spread of electrons leaves of a height's contrast; see :class:`Linearisation`."""
         spread = self.engine._spread_px
-        return (1.0 - _LEFT) * blur(height, spread) + _LEFT * height if spread else height
+        return (1.0 - LEFT) * blur(height, spread) + LEFT * height if spread else height
 
     def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
         """The same for waves of angular frequencies, rad per pixel."""
-        sigma = self.engine._spread_px / FWHM_PER_SIGMA
-        return (1.0 - _LEFT) * torch.exp(-0.5 * (sigma * frequency) ** 2) + _LEFT
+        spread = self.engine._spread_px / (FWHM_PER_SIGMA * SPREAD_RHO50)
+        return kept(frequency, spread) if spread else torch.ones_like(frequency)
 
     def local_normal_operator(
         self, weight: torch.Tensor

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.frames import slopes_adjoint
+from napari_sem4d.forward.spread import kept
+from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.inversion.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.inversion.frame import FrameSolution
 from napari_sem4d.inversion.gauge import to_datum
@@ -28,15 +29,19 @@ def height_model_error(solution: FrameSolution) -> HeightModelError | None:
 
 @dataclass(frozen=True)
 class HeightModelError:
-    """Heights that stand for the engine's error, drawn at random: correlated errors of the slopes, integrated.
+    """Heights that stand for the engine's error, drawn at random: errors of the slopes, integrated.
 
     In every pixel the signals' errors are turned to errors of its slopes as the misfit weighs them, and these to
-    heights in the cosine basis, with the information of a mean pixel and the prior.
+    heights in the cosine basis, with the information of a mean pixel and the prior. They are correlated over a
+    length; beside them a whole image has an error of the contrast in common, which scales slopes where they bend,
+    and an engine that leaves the spread of electrons out finds short waves too low.
 
     Attributes
     ----------
     root : torch.Tensor, shape (3, Y, X)
         Elements xx, yx, yy of the lower root of the slopes' covariance, times the information of a mean pixel.
+    common : torch.Tensor, shape (Y, X)
+        Height of one standard deviation of the common error of contrast, nm.
     spectrum : torch.Tensor, shape (Y, X)
         Square root of the errors' power in every cosine mode.
     gain : torch.Tensor, shape (Y, X)
@@ -45,6 +50,7 @@ class HeightModelError:
     """
 
     root: torch.Tensor
+    common: torch.Tensor
     spectrum: torch.Tensor
     gain: torch.Tensor
     pixel_nm: float
@@ -68,14 +74,31 @@ class HeightModelError:
         root[1:] *= mean_q
         hessian = SpectralHessian.of(objective, state)
         ky, kx = angular_frequencies((pp.shape[0], pp.shape[1]), pp.dtype, pp.device)
-        left = state.linearisation.attenuation((ky.square() + kx.square()).sqrt())
+        frequency = (ky.square() + kx.square()).sqrt()
+        left = state.linearisation.attenuation(frequency)
         gain = left / hessian.height_total
         gain[0, 0] = 0.0
         pixel_nm = objective.priors.pixel_nm
-        return cls(root, noise.correlation_spectrum().sqrt(), gain, pixel_nm, noise.rho50_px)
+        # Heights found low: by (1 - kept) of what is there, of which only the kept share is seen.
+        lost = 1.0 / kept(frequency, noise.rho50_px) - 1.0 if noise.table.unspread else torch.zeros_like(gain)
+        slope_p, slope_q = slopes(state.linearisation.attenuate(state.height), pixel_nm)
+        common = slopes_adjoint(
+            mean_p * noise.slope_error * slope_p, mean_q * noise.slope_error * slope_q, pixel_nm
+        )
+        return cls(
+            root,
+            idct2(dct2(common) * gain + dct2(state.height) * lost),
+            noise.correlation_spectrum().sqrt(),
+            gain,
+            pixel_nm,
+            noise.rho50_px,
+        )
 
     def draw(self, generator: torch.Generator) -> torch.Tensor:
         """One height error, nm, shape (Y, X)."""
+        return self._correlated(generator) + self.common * float(torch.randn((), generator=generator))
+
+    def _correlated(self, generator: torch.Generator) -> torch.Tensor:
         shape, like = self.gain.shape, self.gain
         first, second = (
             idct2(torch.randn(shape, generator=generator, dtype=like.dtype).to(like.device) * self.spectrum)
@@ -103,5 +126,6 @@ class HeightModelError:
         generator = torch.Generator().manual_seed(seed)
         total = torch.zeros_like(self.gain)
         for _ in range(draws):
-            total += to_datum(self.draw(generator), valid, remove_plane).square()
-        return blur(total / draws, FWHM_PER_SIGMA * max(self.rho50_px, 1.0)).clamp_min(0.0).sqrt()
+            total += to_datum(self._correlated(generator), valid, remove_plane).square()
+        correlated = blur(total / draws, FWHM_PER_SIGMA * max(self.rho50_px, 1.0)).clamp_min(0.0)
+        return (correlated + to_datum(self.common, valid, remove_plane).square()).sqrt()

@@ -24,12 +24,15 @@ class ModelNoise:
         Independent errors of the segments, signal units, for a mean square of one.
     power : torch.Tensor, shape (Y, X)
         Mean square in every pixel.
+    slope_error : torch.Tensor, shape (Y, X)
+        Relative error of the slopes that the whole image has in common.
     rho50_px : float
     """
 
     table: ModelErrorTable
     patterns: torch.Tensor
     power: torch.Tensor
+    slope_error: torch.Tensor
     rho50_px: float
 
     @classmethod
@@ -42,7 +45,8 @@ class ModelNoise:
         patterns = torch.as_tensor(table.patterns(segments_in_image(setup.instrument))).to(height)
         power = table.signal_power(height, setup.pixel_nm, engine.rho50_nm)
         scale = engine.flat_signals.to(height)[:, None]
-        return cls(table, scale * patterns, power, engine.rho50_nm / setup.pixel_nm)
+        common = table.slope_error(height, setup.pixel_nm, engine.rho50_nm)
+        return cls(table, scale * patterns, power, common, engine.rho50_nm / setup.pixel_nm)
 
     def variance(self) -> torch.Tensor:
         """Variance of the signals' errors, shape (K, Y, X)."""

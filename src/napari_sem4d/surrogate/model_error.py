@@ -37,6 +37,13 @@ class ModelErrorTable(StrictModel):
     length_rho50: float = Field(
         gt=0, description="Length over which the correlation of errors that heights sum up falls to 1/e, rho50"
     )
+    contrast: tuple[float, ...] = Field(
+        (), description="Relative error of the contrast of slopes by bend band, alike in a whole image; rms"
+    )
+    unspread: bool = Field(
+        False,
+        description="Whether the engine leaves the spread of electrons out, so that short waves come out low",
+    )
     pixels: tuple[tuple[int, ...], ...] = Field(description="Pixels that every figure was measured on")
     source: str = Field(description="Where it was measured")
     weights: str | None = Field(None, description="SHA-256 of the weights, where the engine has any")
@@ -47,6 +54,8 @@ class ModelErrorTable(StrictModel):
         for table in (self.power, self.pixels):
             if len(table) != rows or any(len(row) != columns for row in table):
                 raise ValueError(f"the table must have {rows} rows of {columns}")
+        if self.contrast and len(self.contrast) != columns:
+            raise ValueError(f"the errors of the contrast must be {columns}")
         if len(self.shares) not in _BY_ORDER:
             raise ValueError(f"{len(self.shares)} shares are no full set of polynomials")
         return self
@@ -70,6 +79,12 @@ class ModelErrorTable(StrictModel):
         row = torch.bucketize(tilt, torch.tensor(self.slope_deg).to(tilt))
         column = torch.bucketize(bend(p, q, rho50_nm / pixel_nm), torch.tensor(self.bend).to(tilt))
         return table[row, column]
+
+    def slope_error(self, height: torch.Tensor, pixel_nm: float, rho50_nm: float) -> torch.Tensor:
+        """Relative error of slopes that a whole image has in common, at every pixel of a surface (Y, X)."""
+        p, q = slopes(height, pixel_nm)
+        table = torch.tensor(self.contrast or (0.0,) * (len(self.bend) + 1), dtype=height.dtype).to(height.device)
+        return table[torch.bucketize(bend(p, q, rho50_nm / pixel_nm), torch.tensor(self.bend).to(height))]
 
     def patterns(self, segments: Sequence[Segment]) -> np.ndarray:
         """Independent errors of the segments for a mean square error of one.

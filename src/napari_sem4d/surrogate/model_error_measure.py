@@ -9,15 +9,16 @@ import numpy as np
 import torch
 
 from napari_sem4d.frames import slopes
-from napari_sem4d.surrogate.dataset import dataset_settings
+from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import terms
 from napari_sem4d.surrogate.model_error import ModelErrorTable, bend
-from napari_sem4d.surrogate.training_data import TrainingData, load_training_data
+from napari_sem4d.surrogate.training_data import TrainingData, flat_signal, load_training_data
 from napari_sem4d.surrogate.weights import Weights
 
 SLOPES_DEG = (15.0, 30.0, 45.0, 60.0)
 BENDS = (0.1, 0.25, 0.5, 1.0)
 _ORDER = 4
+_LEAST_TILT_DEG = 10.0
 _FEWEST = 300
 """Pixels below which a band takes the figure of its neighbour."""
 _BATCH = 8
@@ -47,9 +48,10 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
     data = load_training_data(folder, _ORDER)
     shape = (len(SLOPES_DEG) + 1, len(BENDS) + 1)
     power, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    contrasts: list[list[float]] = [[] for _ in range(len(BENDS) + 1)]
     products, spectrum = np.zeros(2), np.zeros(len(_BANDS) - 1)
     shares = np.zeros(len(terms(_ORDER)))
-    for error, tilt, curl in _errors(data, weights):
+    for error, tilt, curl, tilting in _errors(data, weights, _tiltings(folder)):
         pairs = _neighbours(error, 1)
         products += [float(x.sum(0).mean()) for x in (pairs, _neighbours(error, 2))]
         spectrum += _along_the_wave(error)
@@ -58,6 +60,8 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
         column = np.digitize(curl[:-1, :-1], BENDS)
         np.add.at(power, (row, column), pairs.sum(0).numpy())
         np.add.at(count, (row, column), 1)
+        for found, excess in zip(contrasts, _contrast(error, tilt, curl, tilting), strict=True):
+            found += excess
     # Noise makes shares of no power slightly negative; a polynomial and its turned twin share alike.
     shares = _isotropic(np.maximum(shares, 0.0))
     settings = dataset_settings(folder)
@@ -67,6 +71,8 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
         power=_filled(power, count, float(np.clip(products[0] / products[1], 1.0, 2.0))),
         shares=tuple(float(round(s, 5)) for s in shares / shares.sum()),
         length_rho50=round(_length(spectrum) * data.pitch, 3),
+        contrast=_filled_contrast(contrasts),
+        unspread=weights is None,
         pixels=tuple(tuple(int(c) for c in row) for row in count),
         source=f"{len(data.height)} patches, families {', '.join(sorted(settings.families))}, materials "
         f"{', '.join(settings.materials)}, {', '.join(f'{e:g}' for e in settings.energies_kev)} keV",
@@ -74,8 +80,50 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
     )
 
 
-def _errors(data: TrainingData, weights: Weights | None) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray]]:
-    """Deviations from Monte Carlo in flat signals (terms, Y, X), slope in degrees, and bend, patch by patch."""
+def _tiltings(folder: Path) -> Iterator[np.ndarray]:
+    """How the surface tilts the emission by Monte Carlo, flat signals, shape (2, Y, X), patch by patch."""
+    listed = terms(_ORDER)
+    rows = [listed.index((1, 1)), listed.index((1, -1))]
+    for path in sorted(folder.glob("chunk-*.npz")):
+        chunk = read_chunk(path)
+        flats = flat_signal(chunk.conditions)
+        for coefficients, flat in zip(chunk.coefficients, flats, strict=True):
+            yield coefficients[0, rows].astype(np.float64) / flat
+
+
+def _contrast(error: torch.Tensor, tilt: np.ndarray, curl: np.ndarray, tilting: np.ndarray) -> list[list[float]]:
+    """Mean square of the relative error of the contrast of slopes in each bend band, less its noise."""
+    listed = terms(_ORDER)
+    rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
+    modelled = tilting - rest
+    noise = 0.5 * float(np.square(np.diff(rest, axis=-1)).mean())
+    size = (modelled**2).sum(0)
+    column = np.digitize(curl, BENDS)
+    out: list[list[float]] = []
+    for band in range(len(BENDS) + 1):
+        here = (column == band) & (tilt > _LEAST_TILT_DEG)
+        power = float(size[here].sum())
+        if int(here.sum()) < _FEWEST:
+            out.append([])
+            continue
+        share = float((rest * modelled).sum(0)[here].sum()) / power
+        out.append([share**2 - noise / power])
+    return out
+
+
+def _filled_contrast(found: list[list[float]]) -> tuple[float, ...]:
+    """Root mean squares; a band without a figure takes that of the one before."""
+    table: list[float] = []
+    for squares in found:
+        before = table[-1] if table else 0.0
+        table.append(max(sum(squares) / len(squares), 0.0) ** 0.5 if squares else before)
+    return tuple(round(v, 4) for v in table)
+
+
+def _errors(
+    data: TrainingData, weights: Weights | None, tiltings: Iterator[np.ndarray]
+) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray, np.ndarray]]:
+    """Deviations from Monte Carlo in flat signals (terms, Y, X), slope in degrees, bend, and tilting, by patch."""
     inside = slice(data.halo, data.height.shape[-1] - data.halo)
     count = len(terms(_ORDER))
     for start in range(0, len(data.height), _BATCH):
@@ -87,7 +135,8 @@ def _errors(data: TrainingData, weights: Weights | None) -> Iterator[tuple[torch
         for one, height in zip(error, heights, strict=True):
             p, q = slopes(height, data.pitch)
             tilt = torch.rad2deg(torch.atan(torch.hypot(p, q)))
-            yield one, tilt[inside, inside].numpy(), bend(p, q, 1.0 / data.pitch)[inside, inside].numpy()
+            curl = bend(p, q, 1.0 / data.pitch)[inside, inside].numpy()
+            yield one, tilt[inside, inside].numpy(), curl, next(tiltings)
 
 
 def _neighbours(error: torch.Tensor, lag: int) -> torch.Tensor:
