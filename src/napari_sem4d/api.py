@@ -114,7 +114,7 @@ def calibrate(
             settings.vickers if settings else None,
             frame=frame,
             region=region,
-            engine=settings.engine if settings else "local",
+            engine=(settings or Settings()).engine,
         )
     raise SettingsError(f"reference '{reference}' is not known; take flat or vickers")
 

@@ -130,6 +130,7 @@ class Reconstruct(Dock):
         from napari_sem4d.acquisition.description import AcquisitionSettings
         from napari_sem4d.settings import Settings
 
+        self.engine.set_value(Settings().engine)
         self.form = settings_form(Settings, skip={*AcquisitionSettings.model_fields, "engine"})
         self.form.fields["device"].changed.connect(lambda *_: self._show_device())
         box = QGroupBox("Settings")
