@@ -90,8 +90,11 @@ def main() -> None:
         card["measured"] = measured(json.loads(arguments.cells.read_text(encoding="utf-8")))
     if arguments.validation:
         vift = measure_model_error(arguments.validation, load_weights(arguments.card.with_suffix(".safetensors")))
-        card["model_error"] = vift.model_dump(mode="json")
         local = measure_model_error(arguments.validation, None)
+        # What the network leaves of the local law's error counts as spread that it does not know.
+        left = min((vift.mean_power / local.mean_power) ** 0.5, 1.0)
+        vift = vift.model_copy(update={"spread_left": round(left, 3)})
+        card["model_error"] = vift.model_dump(mode="json")
         LOCAL_TABLE.write_text(local.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for name, table in (("vift", vift), ("local", local)):
             show(name, table)

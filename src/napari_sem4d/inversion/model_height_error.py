@@ -34,7 +34,7 @@ class HeightModelError:
     In every pixel the signals' errors are turned to errors of its slopes as the misfit weighs them, and these to
     heights in the cosine basis, with the information of a mean pixel and the prior. They are correlated over a
     length; beside them a whole image has an error of the contrast in common, which scales slopes where they bend,
-    and an engine that leaves the spread of electrons out finds short waves too low.
+    and an engine that leaves some of the spread of electrons out finds short waves too low.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class HeightModelError:
         gain[0, 0] = 0.0
         pixel_nm = objective.priors.pixel_nm
         # Heights found low: by (1 - kept) of what is there, of which only the kept share is seen.
-        lost = 1.0 / kept(frequency, noise.rho50_px) - 1.0 if noise.table.unspread else torch.zeros_like(gain)
+        lost = noise.table.spread_left * (1.0 / kept(frequency, noise.rho50_px) - 1.0)
         slope_p, slope_q = slopes(state.linearisation.attenuate(state.height), pixel_nm)
         common = slopes_adjoint(
             mean_p * noise.slope_error * slope_p, mean_q * noise.slope_error * slope_q, pixel_nm

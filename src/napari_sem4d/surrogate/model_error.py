@@ -40,9 +40,12 @@ class ModelErrorTable(StrictModel):
     contrast: tuple[float, ...] = Field(
         (), description="Relative error of the contrast of slopes by bend band, alike in a whole image; rms"
     )
-    unspread: bool = Field(
-        False,
-        description="Whether the engine leaves the spread of electrons out, so that short waves come out low",
+    spread_left: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of what the spread of electrons does that the engine leaves out: 1 for an engine that "
+        "knows no interaction volume. By that share of what the spread takes, short waves may come out wrong",
     )
     pixels: tuple[tuple[int, ...], ...] = Field(description="Pixels that every figure was measured on")
     source: str = Field(description="Where it was measured")
@@ -85,6 +88,11 @@ class ModelErrorTable(StrictModel):
         p, q = slopes(height, pixel_nm)
         table = torch.tensor(self.contrast or (0.0,) * (len(self.bend) + 1), dtype=height.dtype).to(height.device)
         return table[torch.bucketize(bend(p, q, rho50_nm / pixel_nm), torch.tensor(self.bend).to(height))]
+
+    @property
+    def mean_power(self) -> float:
+        """Mean square error over all pixels that it was measured on, squared flat signals."""
+        return float(np.average(np.array(self.power), weights=np.array(self.pixels)))
 
     def patterns(self, segments: Sequence[Segment]) -> np.ndarray:
         """Independent errors of the segments for a mean square error of one.

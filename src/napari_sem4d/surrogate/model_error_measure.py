@@ -72,7 +72,7 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
         shares=tuple(float(round(s, 5)) for s in shares / shares.sum()),
         length_rho50=round(_length(spectrum) * data.pitch, 3),
         contrast=_filled_contrast(contrasts),
-        unspread=weights is None,
+        spread_left=1.0 if weights is None else 0.0,
         pixels=tuple(tuple(int(c) for c in row) for row in count),
         source=f"{len(data.height)} patches, families {', '.join(sorted(settings.families))}, materials "
         f"{', '.join(settings.materials)}, {', '.join(f'{e:g}' for e in settings.energies_kev)} keV",
