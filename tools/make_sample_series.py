@@ -2,7 +2,7 @@
 
     python tools/make_sample_series.py
 
-simulates every electron (24 frames and the imprint: about two hours on one core), keeps what is finished in
+simulates every electron (24 frames and the imprint: about an hour on one core), keeps what is finished in
 build/sample_series and goes on from there when it is started again. With ``--recording-only`` it takes the
 electrons from the truth folder instead (some ten seconds), to change gains, noise, the AFM map or the files.
 """

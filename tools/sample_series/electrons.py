@@ -20,7 +20,7 @@ POLAR_BINS = (1, 13)
 """The segments' edges lie on edges of bins, 14.48 and 64.34 degrees, so that no count is divided."""
 UNIT = 1.0 / 40.0
 """Weights of the energy bins, (E - threshold)/E0, are whole multiples of this."""
-PASSES = (1000, 500, 500)
+PASSES = (1000, 500)
 """Electrons a pixel, sent in passes over all frames, so that a movie of fewer is there early."""
 TARGET_PIXEL_NM = 48.0
 _CU, _CU2O = material("Cu"), material("Cu2O")
