@@ -179,6 +179,10 @@ def by_part(series: Any, signals: np.ndarray) -> list[dict[str, Any]]:
     setup = ForwardSetup(Instrument(beam=Beam(energy_kev=energy), detector=detector), iron, 100.0)
     surface = torch.as_tensor(height, dtype=torch.float32)
     clean = make_engine("local", setup).expected_signals(surface, torch.ones_like(surface)).numpy()
+    lean = outline_lean(data.outline, settings.inclination_deg)
+    fitted = [(v, e) for n, v, e in zip(fit.names, fit.values, fit.std, strict=True) if n.startswith("axis tilt")]
+    print(f"lean of the axis towards x and y, deg: {lean[0]:.2f} {lean[1]:.2f} from the outline, ", end="")
+    print(" ".join(f"{v:.2f} +- {e:.2f}" for v, e in fitted), "from the signals")
     rows = _parts("measured", signals, data.outline, problem, fit, series.saturation)
     return rows + _parts("plane faces", clean.astype(np.float64), modelled, problem, fit, None)
 
@@ -207,10 +211,39 @@ def _parts(
                 "normal_error_deg": [
                     float(np.degrees(angle_between(fit.slopes[f], s))) for f, s in enumerate(solved)
                 ],
-                "standard_error_percent": (100 * means.standard_error / problem.flat).round(2).tolist(),
+                "inclination_std_deg": [_inclination_std(fit, these, face) for face in range(4)],
             }
         )
     return rows
+
+
+def _inclination_std(fit: ImprintFit, problem: ImprintProblem, face: int) -> float:
+    """Standard error of a face's inclination from that of its mean signals, degrees."""
+    step, columns = 1e-3, []
+    for axis in range(2):
+        ends = []
+        for sign in (1, -1):
+            slopes = fit.slopes.copy()
+            slopes[face, axis] += sign * step
+            ends.append(fit.layout.signals(fit.x, slopes)[face])
+        columns.append((ends[0] - ends[1]) / (2 * step) / problem.standard_error[face])
+    design, slope = np.stack(columns, axis=1), fit.slopes[face]
+    uphill = slope / np.hypot(*slope)
+    error = np.sqrt(uphill @ np.linalg.inv(design.T @ design) @ uphill)
+    return float(np.degrees(error / (1 + slope @ slope)))
+
+
+def outline_lean(outline: ImprintOutline, inclination_deg: float) -> np.ndarray:
+    """Lean of the axis towards +x and +y that makes the half diagonals differ, degrees: no signal enters.
+
+    A pit whose axis leans by t has half diagonals in the ratio tan(a + t) to tan(a - t), a the inclination of
+    its edges.
+    """
+    edge = np.arctan(np.tan(np.radians(inclination_deg)) / np.sqrt(2))
+    d = outline.half_diagonals
+    along, across = (0.5 * np.sin(2 * edge) * (d[i] - d[i + 2]) / (d[i] + d[i + 2]) for i in (0, 1))
+    cos, sin = np.cos(outline.rotation_rad), np.sin(outline.rotation_rad)
+    return np.degrees([along * cos - across * sin, along * sin + across * cos])
 
 
 def _above(series: Any, settings: VickersSettings, threshold_kev: float) -> Any:
@@ -294,13 +327,9 @@ def main() -> None:
     parts = by_part(series, signals)
     print("part of the face: inclination of each face, deg; angle to the face as calibrated, deg")
     for part in parts:
-        tilts, errors = part["inclination_deg"], part["normal_error_deg"]
-        print(
-            f"{part['part']:20s}"
-            + "".join(f"{v:7.2f}" for v in tilts)
-            + " |"
-            + "".join(f"{v:6.2f}" for v in errors)
-        )
+        pairs = zip(part["inclination_deg"], part["inclination_std_deg"], strict=True)
+        tilts = "".join(f"{v:7.2f} +-{e:5.2f}" for v, e in pairs)
+        print(f"{part['part']:20s}{tilts} |" + "".join(f"{v:6.2f}" for v in part["normal_error_deg"]))
     figures: dict[str, Any] = {"variants": rows, "parts": parts}
     if not options.no_reconstruction:
         figures["reconstruction"] = reconstruct(series)

@@ -23,6 +23,8 @@ _DIFFERENCE = {"deg": 0.5, "1": 0.01}
 _LONGEST = {"deg": 4.0, "1": 0.06}
 _GAIN_STD = 0.1
 _TOLERANCE = 1e-3
+_RESPONSE_TOLERANCE = 0.01
+_SEED = 7
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,16 @@ def fit_geometry(
     def at(x: np.ndarray) -> Instrument:
         return _with(instrument, geometry.moved(x), log_gains)
 
+    def by_parameter(state: State) -> list[torch.Tensor]:
+        signals = state.linearisation.signals
+        out = []
+        for step, scale in zip(np.diag(steps), steps, strict=True):
+            moved = engine_for(at(x + step)).expected_signals(state.height, state.relative_yield)
+            out.append((moved - signals) / scale)
+        return out + (_gain_columns(state, at(x).detector.segments) if gains_free else [])
+
     for _ in range(_STEPS):
-        columns = [
-            (
-                engine_for(at(x + step)).expected_signals(state.height, state.relative_yield)
-                - state.linearisation.signals
-            )
-            / scale
-            for step, scale in zip(np.diag(steps), steps, strict=True)
-        ]
-        columns += _gain_columns(state, at(x).detector.segments) if gains_free else []
+        columns = by_parameter(state)
         information, gradient, surface = _reduced(objective, state, columns)
         information /= correlation_area
         gradient /= correlation_area
@@ -123,15 +125,35 @@ def fit_geometry(
         state = minimise(objective, objective.at(height, relative_yield), max_steps, _TOLERANCE, on_step)
         if np.all(np.abs(step[:count]) < _SETTLED * std[:count]):
             break
+    count = len(x)
+    # The solution's own noise looks like relief that tells something: what it alone would tell is taken off.
+    flat = _noise_alone(objective, state)
+    information[:count, :count] -= (
+        _reduced(objective, flat, by_parameter(flat))[0][:count, :count] / correlation_area
+    )
+    covariance = np.linalg.pinv(information, hermitian=True)
+    variance = np.diag(covariance)[:count]
+    told = np.linalg.eigvalsh(information)[0] > 0
+    std = np.sqrt(np.maximum(variance, 0.0)) if told else np.full(count, np.inf)
     fit = GeometryFit(
         geometry.names,
         geometry.units,
         x,
-        std[:count],
-        covariance[:count, :count] / np.outer(std[:count], std[:count]),
+        std,
+        covariance[:count, :count] / np.outer(std, std) if told else np.eye(count),
         at(x),
     )
     return fit, objective, state
+
+
+def _noise_alone(objective: Objective, state: State) -> State:
+    """A flat surface with the heights that the solver makes of the images' noise (one realisation)."""
+    generator = torch.Generator().manual_seed(_SEED)
+    weight = state.active_weight
+    noise = torch.randn(weight.shape, generator=generator, dtype=weight.dtype).to(weight.device)
+    solve = local_inverse(objective, state, _RESPONSE_TOLERANCE, 100)
+    height, _ = solve(*state.linearisation.vjp(weight.sqrt() * noise))
+    return objective.at(height, torch.full_like(height, float(state.relative_yield.mean())))
 
 
 def _with(instrument: Instrument, segments: tuple[Segment, ...], log_gains: np.ndarray) -> Instrument:
@@ -160,7 +182,7 @@ def _reduced(
     The response comes from the local part of the Hessian. The information is the square of what it leaves with the
     whole derivative, which is second order in the error of the response and never negative.
     """
-    solve = local_inverse(objective, state, 1e-4, 300)
+    solve = local_inverse(objective, state, _RESPONSE_TOLERANCE, 100)
     weight, linear = state.active_weight, state.linearisation
     response = [(-h, -y) for h, y in (solve(*linear.vjp(weight * c)) for c in columns)]
     left = [c + linear.jvp(*x) for c, x in zip(columns, response, strict=True)]

@@ -27,8 +27,8 @@ MISFIT_HELP = (
     "Reduced chi-square: mean square of (image - model) in units of the noise that was measured. 1: the surface "
     "explains the images within their noise. Well above 1: something in the images is not in the model (another "
     "material, debris, charging, small features under the engine local). Below 1: the noise is followed, or was "
-    "measured too high. Where the engine's own error is known, the figure in brackets counts it with the noise, and "
-    "is the one that is judged. A good misfit does not prove a surface: verify it."
+    "measured too high. Where the engine's own error is known, the figure in brackets counts it as well, and is "
+    "the one that is judged. A good misfit does not prove a surface: verify it."
 )
 _GOOD = (0.8, 1.25)
 _FAIR = 2.0
