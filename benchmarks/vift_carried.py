@@ -32,9 +32,12 @@ from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.scenes import make_scene
 from napari_sem4d.surrogate.weights import load_weights
 
-CORE, HALO, ELECTRONS, NOISE, STEPS = 64, 16, 800, 0.1, 40
+CORE, HALO, ELECTRONS, NOISE, STEPS = 64, 16, 800, 0.1, 20
 CURVATURE = 0.3
 """Weight of the prior, rho50^2: at noise of 10 % it holds waves shorter than about 2 rho50."""
+
+_STEP = 0.03
+"""Largest height change of the central differences, rho50."""
 
 
 def pair_of(scene, cell: list, number: int, pixel: float, cache: Path, threads: int | None) -> np.ndarray:
@@ -66,8 +69,10 @@ class Linearised:
     def __init__(
         self, engine: VisionEngine, height: torch.Tensor, rho50: float, flat: float, pixel: float
     ) -> None:
+        self._engine, self._height = engine, height
         self._at = engine.linearise(height, torch.ones_like(height))
         self._scale = rho50 / flat
+        self._step = _STEP * rho50
         self._weight = torch.zeros_like(self._at.signals)
         self._weight[:, HALO:-HALO, HALO:-HALO] = NOISE**-2
         shape = height.shape
@@ -82,7 +87,13 @@ class Linearised:
         return CURVATURE * NOISE**-2 * 0.1 * self._k4
 
     def _times(self, height: torch.Tensor) -> torch.Tensor:
-        signals = self._at.jvp(height.float() * self._scale, torch.zeros_like(height, dtype=torch.float32))
+        # Central differences: four times quicker than forward-mode differentiation of the network.
+        change = height.float() * self._scale
+        step = change * (self._step / float(change.abs().max()))
+        with torch.no_grad():
+            ones = torch.ones_like(step)
+            ends = [self._engine.expected_signals(self._height + sign * step, ones) for sign in (1.0, -1.0)]
+        signals = (ends[0] - ends[1]) * (float(change.abs().max()) / (2.0 * self._step))
         back = self._at.vjp(self._weight * signals)[0].double() * self._scale
         return back + _filtered(height, self._prior())
 
