@@ -49,3 +49,11 @@ def test_a_misfit_is_explained_by_as_much_error_as_there_is():
     as_noise = torch.full_like(scene.signals, scene.sigma**2)
     alone = reduced_chi_square(solution.objective, solution.state)
     assert reduced_chi_square(solution.objective, solution.state, as_noise) == pytest.approx(alone / 2, rel=1e-4)
+
+
+def test_an_error_that_is_not_there_does_not_weaken_the_prior():
+    scene = make_scene(random_relief(SHAPE, 0.3), 0.1)
+    solution = solved_with(scene, 300.0)
+    feared = torch.full_like(scene.signals, 9 * scene.sigma**2)
+    alone = evidence_weight(solution.objective, solution.state)
+    assert evidence_weight(solution.objective, solution.state, feared) == pytest.approx(alone, rel=0.1)

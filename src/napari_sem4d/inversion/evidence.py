@@ -69,7 +69,9 @@ def evidence_weight(objective: Objective, state: State, model_variance: torch.Te
     power = dct2(state.height).double().square() * hessian.height_data.double()
     power = power * (1 + now * ratio).clamp_max(1e3).square()
     modes = _Binned.of(ratio, power)
-    noise = max(reduced_chi_square(objective, state, model_variance), 1e-9)
+    # The engine's error may explain a misfit above the noise; it does not make the noise smaller than it is.
+    least = min(reduced_chi_square(objective, state), 1.0)
+    noise = max(reduced_chi_square(objective, state, model_variance), least, 1e-9)
     weights = now * torch.exp(torch.linspace(-_SPAN, _SPAN, 561, dtype=torch.float64))
     best = max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise))
     # In units of the data's weights, as the objective adds them: those may be off by the noise's level.
