@@ -67,7 +67,7 @@ class Engine(Protocol):
 
 
 class Linearisation(Protocol):
-    """An engine's signals at one point, with its derivative there (nothing is recomputed)."""
+    """An engine's signals at one point, with its derivative there."""
 
     @property
     def signals(self) -> torch.Tensor:

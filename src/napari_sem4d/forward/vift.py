@@ -113,20 +113,18 @@ class VisionEngine:
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> VisionLinearisation:
         """Signals and derivative at a point."""
-        with torch.enable_grad():
-            at = height.detach().clone().requires_grad_()
-            graph = self._correction(at) if self._correction.active else 0.0 * at.expand(len(self._gain), -1, -1)
         with torch.no_grad():
             local = self._local.linearise(height, torch.ones_like(height))
-            emitted = self._seen(local.signals - self._offset) + self._gain * graph.detach()
+            emitted = self._seen(local.signals - self._offset)
+            if self._correction.active:
+                emitted = emitted + self._gain * self._correction(height)
         return VisionLinearisation(
             signals=emitted * relative_yield + self._offset,
             by_yield=emitted,
             relative_yield=relative_yield,
             local=local,
             engine=self,
-            at=at,
-            graph=graph,
+            at=height.detach(),
         )
 
     def _seen(self, signals: torch.Tensor) -> torch.Tensor:
@@ -139,7 +137,11 @@ class VisionEngine:
 
 @dataclass(frozen=True)
 class VisionLinearisation:
-    """Derivative of the engine ``vift``: ``jvp`` and ``vjp`` are exact, the local operator is an approximation."""
+    """Derivative of the engine ``vift``: ``jvp`` and ``vjp`` are exact, the local operator is an approximation.
+
+    Nothing of the network is kept between calls: its intermediate fields take gigabytes, and a solver holds some
+    points at once. So ``vjp`` evaluates it once more.
+    """
 
     signals: torch.Tensor
     by_yield: torch.Tensor
@@ -147,14 +149,13 @@ class VisionLinearisation:
     local: LocalLinearisation
     engine: VisionEngine
     at: torch.Tensor
-    graph: torch.Tensor
 
     def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
         """Change of the signals (K, Y, X) for changes of height (nm) and relative yield (Y, X)."""
         e = self.engine
         change = e._seen(self.local.jvp(d_height, torch.zeros_like(d_height)))
         if e._correction.active:
-            change = change + e._gain * torch.func.jvp(e._correction, (self.at.detach(),), (d_height,))[1]
+            change = change + e._gain * torch.func.jvp(e._correction, (self.at,), (d_height,))[1]
         return change * self.relative_yield + self.by_yield * d_yield
 
     def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,7 +164,9 @@ class VisionLinearisation:
         weights = d_signals * self.relative_yield
         to_height = self.local.vjp(e._seen_adjoint(weights))[0]
         if e._correction.active:
-            corrected = torch.autograd.grad(self.graph, self.at, e._gain * weights, retain_graph=True)
+            with torch.enable_grad():
+                at = self.at.clone().requires_grad_()
+                corrected = torch.autograd.grad(e._correction(at), at, e._gain * weights)
             to_height = to_height + corrected[0]
         return to_height, (self.by_yield * d_signals).sum(0)
 
