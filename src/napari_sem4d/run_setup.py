@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sem4d.acquisition.instrument import Instrument
+from napari_sem4d.acquisition.pixels import pixels_of
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import InputError, SettingsError
 from napari_sem4d.inversion.stage import Stage
@@ -148,7 +149,7 @@ def read_frame(series: SemSeries, frame: int) -> np.ndarray:
     """
     if frame in series.faults:
         raise InputError(series.faults[frame])
-    pixels = np.asarray(series.signal.isel(time=frame).values, dtype=np.float32)
+    pixels = np.asarray(pixels_of(series.signal.isel(time=frame)), dtype=np.float32)
     for name, image in zip(series.segment_names, pixels, strict=True):
         finite = image[np.isfinite(image)]
         if finite.size == 0:

@@ -19,7 +19,7 @@ from zarr.storage import LocalStore
 
 from napari_sem4d.errors import InputError, StoreError
 from napari_sem4d.io.hashing import describe_inputs, hash_inputs, sha256_of
-from napari_sem4d.io.layout import MAPS, Quality, estimate_bytes
+from napari_sem4d.io.layout import MAPS, TERMS, Quality, estimate_bytes
 from napari_sem4d.io.store import FrameState, ResultStore, open_result
 
 SHAPE = (6, 9)
@@ -324,7 +324,8 @@ def test_the_estimate_bounds_the_size_of_a_store_of_noise(tmp_path: Path) -> Non
     store = create(tmp_path / "r.zarr", frames=2, shape=shape)
     for frame in range(2):
         noise = {name: rng.normal(size=shape).astype(np.float32) for name in MAPS if name != "quality"}
-        store.write_frame(frame, **noise, quality=rng.integers(0, 65536, shape), misfit=1.0)
+        terms = {name: rng.normal(size=shape).astype(np.float32) for name in TERMS}
+        store.write_frame(frame, **noise, quality=rng.integers(0, 65536, shape), misfit=1.0, terms=terms)
     size = sum(f.stat().st_size for f in store.path.rglob("*") if f.is_file())
     assert 0.8 * estimate_bytes(2, shape) < size <= estimate_bytes(2, shape)
 

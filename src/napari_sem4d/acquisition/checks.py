@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_sem4d.acquisition.pixels import pixels_of
 from napari_sem4d.acquisition.readers.header import FrameHeader
 from napari_sem4d.acquisition.readers.values import is_combination
 from napari_sem4d.acquisition.series import SemSeries
@@ -292,7 +293,7 @@ def check_series(series: SemSeries, frame: int | None = None) -> tuple[str, ...]
     texts: list[str] = []
     if frame is None:
         frame = next((i for i in range(series.frames) if i not in series.faults), 0)
-    pixels = np.asarray(series.signal[frame].values)
+    pixels = pixels_of(series.signal[frame])
     combined = combined_segments(series.segment_names)
     if combined is not None:
         texts.append(combined)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_sem4d.acquisition.orientation import segments_in_image
+from napari_sem4d.acquisition.pixels import pixels_of
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import InputError, SettingsError
 from napari_sem4d.inversion.calibration import CalibratedParameter, Calibration, input_files
@@ -57,7 +58,7 @@ def calibrate_flat(
     segments = segments_in_image(series.instrument)
     top, left, rows, columns = region or (0, 0, series.signal.sizes["y"], series.signal.sizes["x"])
     part = series.signal[frame, :, top : top + rows, left : left + columns]
-    signals = np.asarray(part.values, dtype=np.float64)
+    signals = np.asarray(pixels_of(part), dtype=np.float64)
     if min(signals.shape[1:]) < 8:
         raise InputError(
             f"the flat area has only {signals.shape[1]} x {signals.shape[2]} pixels: too few for a mean; mark a "

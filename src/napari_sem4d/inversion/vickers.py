@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sem4d.acquisition.instrument import Instrument, Segment
 from napari_sem4d.acquisition.orientation import segments_in_image
+from napari_sem4d.acquisition.pixels import pixels_of
 from napari_sem4d.acquisition.series import SemSeries
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import EngineName
@@ -112,7 +113,7 @@ def calibrate_vickers(
     """
     settings = settings or VickersSettings()
     energy, name = known_beam_and_material(series)
-    signals = np.asarray(series.signal[frame].values, dtype=np.float64)
+    signals = np.asarray(pixels_of(series.signal[frame]), dtype=np.float64)
     data = measure_regions(signals, settings.margin, series.saturation, region)
     pixel_nm = series.pixel_nm or _PIXEL_NM
     half_diagonal_nm = 0.5 * data.outline.diagonal * pixel_nm

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
+from napari_sem4d.acquisition.pixels import pixels_of
 from napari_sem4d.errors import InputError
 from napari_sem4d.widgets.series_layer import time_unit
 
@@ -185,7 +186,7 @@ def thumbnail(series: SemSeries, frame: int, segment: int, side: int = 64) -> np
     from napari_sem4d.widgets.shading import sem_texture
 
     step = max(1, -(-max(series.shape) // side))
-    image = np.asarray(series.signal.isel(time=frame, segment=segment).values, dtype=np.float32)
+    image = np.asarray(pixels_of(series.signal.isel(time=frame, segment=segment)), dtype=np.float32)
     rows, cols = (n // step * step for n in image.shape)
     small = image[:rows, :cols].reshape(rows // step, step, cols // step, step).mean(axis=(1, 3))
     return np.ascontiguousarray(sem_texture(small))
