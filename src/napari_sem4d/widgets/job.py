@@ -33,6 +33,7 @@ class Job(QObject):
         self._cancel: threading.Event | None = None
         self._worker: Any = None
         self._end: Any = None
+        self._owed = 0
 
     @property
     def running(self) -> bool:
@@ -59,7 +60,7 @@ class Job(QObject):
             make_steps(self._cancel),
             path,
             self.WHAT,
-            _connect={"yielded": self._heard, "finished": self._finished},
+            _connect={"yielded": self._heard, "finished": self._thread_ended},
         )
 
     def cancel(self) -> None:
@@ -74,6 +75,7 @@ class Job(QObject):
             self.told.emit(record.message, "warning")
         elif isinstance(record, (Failed, Finished)):
             self._end = record
+            self._owed += 1
             self._finished()
         else:
             self.take(record)
@@ -84,10 +86,14 @@ class Job(QObject):
     def closing(self) -> None:
         """Do what is to be done at the end, before it is told."""
 
+    def _thread_ended(self) -> None:
+        # The end of a thread whose last record was seen comes late, and may find the next run under way.
+        if self._owed:
+            self._owed -= 1
+        elif self._worker is not None:
+            self._finished()
+
     def _finished(self) -> None:
-        """Its last record, or the end of its thread, whichever is seen first."""
-        if self._worker is None:
-            return
         OneJob.give_back()
         self._worker = self._cancel = None
         self.closing()
