@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import yaml
+from height_methods import without_plane
 from scipy.fft import dctn, idctn
 from vift_accuracy import BINS, segments
 
@@ -118,13 +119,6 @@ class Linearised:
 
 def _filtered(field: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
     return torch.as_tensor(idctn(dctn(field.numpy(), norm="ortho") * by.numpy(), norm="ortho"))
-
-
-def without_plane(height: np.ndarray) -> np.ndarray:
-    rows, columns = np.indices(height.shape)
-    basis = np.stack([np.ones(height.size), rows.ravel(), columns.ravel()], axis=1)
-    fit = basis @ np.linalg.lstsq(basis, height.ravel(), rcond=None)[0]
-    return height - fit.reshape(height.shape)
 
 
 def carried(cell: list, number: int, plan: dict, weights, cache: Path, threads: int | None) -> dict:
