@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import height_scenes
 import numpy as np
 import torch
@@ -58,26 +56,6 @@ def solved(
     settings = settings or InversionSettings()
     flat = torch.zeros_like(data.signals[0])
     return solve_frame(*first_guess(engine, data, settings, flat, 1.0), settings)
-
-
-def classic(scene: HeightScene) -> np.ndarray:
-    """Photometric stereo (Woodham 1980) with one light a segment, integrated by Frankot & Chellappa (1988), nm."""
-    lights = []
-    for segment in height_scenes.segments():
-        polar, azimuth = math.radians(sum(segment.polar_deg) / 2), math.radians(segment.azimuth_centre_deg)
-        lights.append([math.sin(polar) * math.cos(azimuth), math.sin(polar) * math.sin(azimuth), math.cos(polar)])
-    normals = np.tensordot(np.linalg.pinv(np.array(lights)), scene.signals, axes=1)
-    p, q = (np.clip(-normals[i] / normals[2], -3, 3) for i in (0, 1))
-    rows, columns = p.shape
-    p = np.block([[p, -p[:, ::-1]], [p[::-1], -p[::-1, ::-1]]])  # even extension of the height
-    q = np.block([[q, q[:, ::-1]], [-q[::-1], -q[::-1, ::-1]]])
-    u = 2 * np.pi * np.fft.fftfreq(2 * columns)[None, :]
-    v = -2 * np.pi * np.fft.fftfreq(2 * rows)[:, None]  # y up
-    square = u**2 + v**2
-    square[0, 0] = 1.0
-    modes = (-1j * u * np.fft.fft2(p) - 1j * v * np.fft.fft2(q)) / square
-    modes[0, 0] = 0.0
-    return np.real(np.fft.ifft2(modes))[:rows, :columns] * height_scenes.plan()["pixel_nm"]
 
 
 def without_plane(height: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from scipy.stats import t as student
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "inversion"))
 from inversion_scenes import PIXEL_NM, Scene, make_engine_for, make_scene, random_relief, solve
+from photometric_stereo import classic
 
 from napari_sem4d.frames import slopes
 from napari_sem4d.inversion.height_error import posterior_draws
@@ -178,34 +178,13 @@ def transfer() -> list[dict[str, float]]:
     return table
 
 
-def classic(signals: np.ndarray, scene: Scene) -> np.ndarray:
-    """Photometric stereo (Woodham 1980) with one light per segment, integrated by Frankot & Chellappa (1988)."""
-    lights = []
-    for segment in scene.engine.setup.instrument.detector.segments:
-        polar = math.radians(sum(segment.polar_deg) / 2)
-        azimuth = math.radians(segment.azimuth_centre_deg)
-        lights.append([math.sin(polar) * math.cos(azimuth), math.sin(polar) * math.sin(azimuth), math.cos(polar)])
-    normals = np.tensordot(np.linalg.pinv(np.array(lights)), signals, axes=1)
-    p, q = -normals[0] / normals[2], -normals[1] / normals[2]
-    p, q = np.clip(p, -3, 3), np.clip(q, -3, 3)
-    rows, columns = p.shape
-    p = np.block([[p, -p[:, ::-1]], [p[::-1], -p[::-1, ::-1]]])  # even extension of the height
-    q = np.block([[q, q[:, ::-1]], [-q[::-1], -q[::-1, ::-1]]])
-    u = 2 * np.pi * np.fft.fftfreq(2 * columns)[None, :]
-    v = -2 * np.pi * np.fft.fftfreq(2 * rows)[:, None]  # y up
-    square = u**2 + v**2
-    square[0, 0] = 1.0
-    modes = (-1j * u * np.fft.fft2(p) - 1j * v * np.fft.fft2(q)) / square
-    modes[0, 0] = 0.0
-    return np.real(np.fft.ifft2(modes))[:rows, :columns] * PIXEL_NM
-
-
 def against_classic() -> list[dict[str, float]]:
     table = []
     for slope in (0.1, 0.3, 0.6):
         scene = make_scene(random_relief((128, 160), slope), 0.1, engine=make_engine_for(4))
         data = scene.noisy(5)
-        old = torch.as_tensor(classic(data.signals.numpy(), scene)).float()
+        segments = scene.engine.setup.instrument.detector.segments
+        old = torch.as_tensor(classic(data.signals.numpy(), segments, PIXEL_NM)).float()
         new = solve(scene, data).state.height
         table.append(
             {

@@ -32,7 +32,6 @@ import height_scenes
 import numpy as np
 import torch
 from height_methods import (
-    classic,
     engine_made,
     engines,
     frame_data,
@@ -42,6 +41,7 @@ from height_methods import (
     without_plane,
 )
 from height_scenes import HeightScene
+from photometric_stereo import classic
 from scipy.stats import t as student
 
 from napari_sem4d.forward.engine import DifferentiableEngine
@@ -153,7 +153,8 @@ def judged(scene: HeightScene, ways: dict[str, DifferentiableEngine], draws: int
     data = frame_data(scene)
     stepped = scene.name.split()[0] in ("step", "trench")
     row: dict[str, Any] = {"scene": scene.name, "role": scene.role, "relief_nm": float(scene.height.std())}
-    row["classic_nm"] = float(without_plane(classic(scene) - scene.height).std())
+    old = classic(scene.signals, height_scenes.segments(), height_scenes.plan()["pixel_nm"])
+    row["classic_nm"] = float(without_plane(old - scene.height).std())
     if stepped:
         row["true_step_nm"] = step_height(scene.height, scene.height)
     for name, engine in ways.items():
