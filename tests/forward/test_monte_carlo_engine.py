@@ -49,7 +49,9 @@ def test_chosen_pixels_show_what_they_show_among_all():
     ones = np.ones_like(height)
     rows, columns = np.array([3, 17, 22]), np.array([8, 0, 21])
     all_of_them = engine(50).at_pixels(height, ones)[0].reshape(4, *height.shape)
-    assert np.array_equal(engine(50).at_pixels(height, ones, (rows, columns))[0], all_of_them[:, rows, columns])
+    chosen = engine(50).at_pixels(height, ones, (rows, columns))[0]
+    # The electrons are the same; the order in which a product adds them up depends on processor and size.
+    np.testing.assert_allclose(chosen, all_of_them[:, rows, columns], rtol=1e-12)
 
 
 def test_a_flat_agrees_with_the_tabulated_local_law():
