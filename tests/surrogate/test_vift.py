@@ -69,6 +69,14 @@ def test_what_lies_beyond_its_reach_does_not_matter():
     assert float(change[..., -32:].max()) > 1e-3
 
 
+def test_one_threshold_alone_is_the_same_as_with_the_other():
+    net = network()
+    both = net(surface(), CONDITIONS, PITCH)
+    alone = net(surface(), CONDITIONS, PITCH, thresholds=1)
+    assert alone.shape[1] == both.shape[1] // 2
+    assert torch.allclose(alone, both[:, : alone.shape[1]], atol=1e-6)
+
+
 def test_corrections_are_bounded():
     net = network(bound=0.5)
     assert float(net(100.0 * surface(), CONDITIONS, PITCH).abs().max()) <= 0.5

@@ -12,7 +12,7 @@ import torch
 from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.errors import DomainError
 from napari_sem4d.physics.planar_table import PlanarTable
-from napari_sem4d.surrogate.directions import acceptance
+from napari_sem4d.surrogate.directions import acceptance, terms
 from napari_sem4d.surrogate.patches import THRESHOLDS
 from napari_sem4d.surrogate.resampling import Grids
 from napari_sem4d.surrogate.vift import MULTIPLE
@@ -79,7 +79,11 @@ class Correction:
                 )
             rows.append(np.concatenate([(1.0 - share) * row, share * row]))
         flat = table.eta0 * table.mean_energy_fraction
-        self._mixing = torch.as_tensor(flat * np.array(rows), dtype=dtype, device=device)
+        mixing = flat * np.array(rows)
+        # Detectors that see electrons of all energies need nothing of the higher threshold.
+        self._thresholds = 2 if any(segment.threshold_kev > 0 for segment in segments) else 1
+        wanted = mixing[:, : self._thresholds * len(terms(order))]
+        self._mixing = torch.as_tensor(wanted, dtype=dtype, device=device)
 
     @property
     def active(self) -> bool:
@@ -113,7 +117,7 @@ class Correction:
         return grids.signals_to_data(signals)
 
     def _signals(self, height: torch.Tensor, pitch: float) -> torch.Tensor:
-        coefficients = self._network(height[None], self._conditions, pitch)[0]
+        coefficients = self._network(height[None], self._conditions, pitch, self._thresholds)[0]
         return torch.einsum("kc,cyx->kyx", self._mixing, coefficients)
 
     def _over(self, field: torch.Tensor) -> Grids:

@@ -230,9 +230,13 @@ class Lower(nn.Module):
         self.weight = nn.Parameter(torch.zeros(representation.shape[1] * patch**2, channels))
         self._patch = patch
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (B, 8 channels, Y, X) to fields (B, F, patch Y, patch X)."""
-        matrix = torch.cat([r @ self.weight for r in self.representation], dim=1)
+    def forward(self, features: torch.Tensor, fields: int | None = None) -> torch.Tensor:
+        """Features (B, 8 channels, Y, X) to fields (B, F, patch Y, patch X).
+
+        With ``fields`` only so many of the first: no element may turn them into later ones.
+        """
+        rows = len(self.weight) if fields is None else fields * self._patch**2
+        matrix = torch.cat([r @ self.weight[:rows] for r in self.representation[:, :rows, :rows]], dim=1)
         return pixel_shuffle(_convolved(features, matrix[:, :, None, None], None, 1), self._patch)
 
 

@@ -79,7 +79,9 @@ class ViFT(nn.Module):
         """Number of fields that the network gives."""
         return self.architecture.thresholds * len(terms(self.architecture.order))
 
-    def forward(self, height: torch.Tensor, conditions: torch.Tensor, pitch: float) -> torch.Tensor:
+    def forward(
+        self, height: torch.Tensor, conditions: torch.Tensor, pitch: float, thresholds: int | None = None
+    ) -> torch.Tensor:
         """Evaluate.
 
         Parameters
@@ -90,6 +92,8 @@ class ViFT(nn.Module):
             eta0, mean exit energy over E0, probe (full width at half maximum) in rho50.
         pitch : float
             Working pixel, rho50.
+        thresholds : int, optional
+            How many of the detector thresholds are wanted, the lowest first; all by default.
 
         Returns
         -------
@@ -116,7 +120,8 @@ class ViFT(nn.Module):
         # Without relief there is nothing to correct; what follows is linear.
         relief = surface.relief.repeat_interleave(PATCH // CELL, 1).repeat_interleave(PATCH // CELL, 2)
         hidden = gelu(self.head(_even(cells))) * relief[:, None]
-        return a.bound * torch.tanh(self.lower(hidden) / a.bound)
+        fields = None if thresholds is None else thresholds * len(terms(a.order))
+        return a.bound * torch.tanh(self.lower(hidden, fields) / a.bound)
 
 
 class _CellBlock(nn.Module):
