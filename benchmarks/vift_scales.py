@@ -1,0 +1,68 @@
+"""At which lengths ViFT errs: mean square error of pixels, of cells (2 x 2) and of tokens (4 x 4), beside local's.
+
+    sem4d dataset --settings S.yaml --out FOLDER --patches 32      # of a seed that served no training
+    python benchmarks/vift_scales.py FOLDER [--weights W.safetensors] [--threads N]
+
+Every patch is simulated a second time with another seed; with the prediction P and the two simulations Y1 and Y2
+the mean square is mean((P - Y1)(P - Y2)), whatever the noise. In coefficients of the emission field, flat signals.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import avg_pool2d
+
+from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
+from napari_sem4d.surrogate.directions import terms
+from napari_sem4d.surrogate.patches import simulate_case
+from napari_sem4d.surrogate.training_data import flat_signal, load_training_data
+from napari_sem4d.surrogate.training_set import draw_case
+from napari_sem4d.surrogate.weights import load_weights
+
+ORDER = 4
+SCALES = {"pixels": 1, "cells": 2, "tokens": 4}
+OTHER_SEED = 1 << 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--threads", type=int)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    data, settings = load_training_data(arguments.folder, ORDER), dataset_settings(arguments.folder)
+    network, count = load_weights(arguments.weights).network, len(terms(ORDER))
+    cases = [c for path in sorted(arguments.folder.glob("chunk-*.npz")) for c in read_chunk(path).cases]
+    inside = slice(data.halo, data.height.shape[-1] - data.halo)
+    errors = np.zeros((2, len(SCALES)))
+    for n, about in enumerate(cases):
+        first = read_chunk(arguments.folder / f"chunk-{n // 8:05d}.npz").coefficients[n % 8]
+        case = draw_case(settings, about["number"])
+        again, _ = simulate_case(replace(case, seed=case.seed ^ OTHER_SEED), settings, threads=arguments.threads)
+        flat = float(flat_signal(data.conditions[n].numpy()))
+        first, again = (
+            torch.as_tensor(x[:, :count].astype(np.float32) / flat).flatten(0, 1) for x in (first, again)
+        )
+        height, conditions, target = data.batch(np.array([n]))
+        with torch.no_grad():
+            found = network(height, conditions, data.pitch)[0][:, inside, inside]
+        local = first - target[0]
+        for row, prediction in zip(errors, (local + found, local), strict=True):
+            for column, edge in enumerate(SCALES.values()):
+                rest = [avg_pool2d((prediction - y)[None], edge) for y in (first, again)]
+                row[column] += float((rest[0] * rest[1]).mean()) / len(cases)
+    print(f"{len(cases)} patches; mean square, 1e-4   " + "   ".join(f"{s:>8s}" for s in SCALES))
+    for name, row in zip(("vift", "local"), errors, strict=True):
+        print(f"{name:33s}" + "   ".join(f"{1e4 * x:8.2f}" for x in row))
+    print(f"{'vift over local':33s}" + "   ".join(f"{x:8.3f}" for x in errors[0] / errors[1]))
+
+
+if __name__ == "__main__":
+    main()
