@@ -193,23 +193,55 @@ def crystals(
     return _one_material(surface)
 
 
+def _arc(distance: np.ndarray, radius: float, steepest_deg: float) -> np.ndarray:
+    """Height of a circle's upper half over its centre, its flanks straight where they are steeper than a limit."""
+    limit = radius * np.sin(np.radians(steepest_deg))
+    arc: np.ndarray = np.sqrt(np.maximum(radius**2 - np.minimum(distance, limit) ** 2, 0.0))
+    arc -= np.maximum(distance - limit, 0.0) * np.tan(np.radians(steepest_deg))
+    return arc
+
+
 def sphere(
     x: np.ndarray, y: np.ndarray, extent: tuple[float, float], rng: np.random.Generator, *,
     diameter: float, sunk: float, steepest_deg: float,
 ) -> Shape:  # fmt: skip
     """Sphere sunk into a flat by a share of its diameter; flanks steeper than the limit become a cone."""
-    r = 0.5 * diameter
-    radius = np.hypot(x, y)
-    limit = r * np.sin(np.radians(steepest_deg))
-    cap = np.sqrt(np.maximum(r**2 - np.minimum(radius, limit) ** 2, 0.0))
-    cap -= np.maximum(radius - limit, 0.0) * np.tan(np.radians(steepest_deg))
-    level = (2.0 * sunk - 1.0) * r
-    return _one_material(np.maximum(cap - level, 0.0))
+    cap = _arc(np.hypot(x, y), 0.5 * diameter, steepest_deg)
+    return _one_material(np.maximum(cap - (sunk - 0.5) * diameter, 0.0))
+
+
+def wire(
+    x: np.ndarray, y: np.ndarray, extent: tuple[float, float], rng: np.random.Generator, *,
+    diameter: float, sunk: float, steepest_deg: float, azimuth_deg: float,
+) -> Shape:  # fmt: skip
+    """Wire across the image, sunk into a flat by a share of its diameter."""
+    arc = _arc(np.abs(_along(x, y, azimuth_deg)), 0.5 * diameter, steepest_deg)
+    return _one_material(np.maximum(arc - (sunk - 0.5) * diameter, 0.0))
+
+
+def bumps(
+    x: np.ndarray, y: np.ndarray, extent: tuple[float, float], rng: np.random.Generator, *,
+    size: float, slope_deg: float, coverage: float,
+) -> Shape:  # fmt: skip
+    """Smooth elliptic hills (Gaussian sections) at random places, the highest wins; slope is their steepest."""
+    height = np.zeros(x.shape)
+    for _ in range(_count(-np.log(1.0 - min(coverage, 0.95)), size, extent)):
+        # A Gaussian is steepest one standard deviation from its top; four of them are its width.
+        short = 0.25 * size * rng.uniform(0.6, 1.4)
+        long = short * rng.uniform(1.0, 2.5)
+        turn = rng.uniform(0.0, 180.0)
+        dx = x - extent[1] * rng.uniform(-0.5, 0.5)
+        dy = y - extent[0] * rng.uniform(-0.5, 0.5)
+        steep = np.tan(np.radians(min(slope_deg * rng.uniform(0.8, 1.2), 75.0)))
+        squared = (_along(dx, dy, turn) / short) ** 2 + (_along(dx, dy, turn + 90.0) / long) ** 2
+        height = np.maximum(height, steep * short * np.exp(0.5 - 0.5 * squared))
+    return _one_material(height)
 
 
 SHAPES: dict[str, Callable[..., Shape]] = {
     f.__name__: f
     for f in (
         sine, grating, step, ridge, trench, pyramid, etched_pit, islands, terraces, fractal, crystals, sphere,
+        wire, bumps,
     )
 }  # fmt: skip
