@@ -48,6 +48,20 @@ def test_vjp_is_the_adjoint_of_jvp(build, surface):
     assert abs(forwards - backwards) < 1e-10 * abs(forwards)
 
 
+def test_a_point_keeps_its_derivative_when_others_come_after_it(build, surface):
+    engine = build()
+    _, _, weights = directions(surface)
+    height = surface.clone()
+    first = engine.linearise(height, torch.ones_like(height))
+    at_once, again = (first.vjp(weights)[0] for _ in range(2))
+    other = engine.linearise(2.0 * height, torch.ones_like(height)).vjp(weights)[0]
+    height += 3.0 * surface  # a caller may use its array again
+    later = first.vjp(weights)[0]
+    assert not torch.allclose(other, at_once, rtol=1e-3)
+    for found in (again, later):
+        assert torch.allclose(found, at_once, rtol=1e-12)
+
+
 def test_the_linearisation_holds_the_signals_of_its_point(build, surface):
     engine = build()
     signals = engine.linearise(*point(surface)).signals

@@ -70,6 +70,7 @@ class VisionEngine:
         self._spread_px = (
             SPREAD_RHO50 * 2.355 * table.rho50_nm / setup.pixel_nm if self._correction.active else 0.0
         )
+        self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
 
@@ -113,19 +114,33 @@ class VisionEngine:
 
     def linearise(self, height: torch.Tensor, relative_yield: torch.Tensor) -> VisionLinearisation:
         """Signals and derivative at a point."""
+        at = height.detach().clone().requires_grad_()
         with torch.no_grad():
-            local = self._local.linearise(height, torch.ones_like(height))
+            local = self._local.linearise(at.detach(), torch.ones_like(height))
             emitted = self._seen(local.signals - self._offset)
             if self._correction.active:
-                emitted = emitted + self._gain * self._correction(height)
+                emitted = emitted + self._gain * self.corrected(at).detach()
         return VisionLinearisation(
             signals=emitted * relative_yield + self._offset,
             by_yield=emitted,
             relative_yield=relative_yield,
             local=local,
             engine=self,
-            at=height.detach(),
+            at=at,
         )
+
+    def corrected(self, at: torch.Tensor) -> torch.Tensor:
+        """The network's correction (K, Y, X) at a height (a leaf that wants its gradient), with its graph.
+
+        The graph of the point that was asked for last is kept, and of no other: it takes gigabytes.
+        """
+        kept = self._kept
+        if kept is None or kept[0] is not at:
+            self._kept = kept = None
+            with torch.enable_grad():
+                kept = at, self._correction(at)
+            self._kept = kept
+        return kept[1]
 
     def _seen(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals of the local law as the probe and the interaction volume let them through."""
@@ -139,8 +154,8 @@ class VisionEngine:
 class VisionLinearisation:
     """Derivative of the engine ``vift``: ``jvp`` and ``vjp`` are exact, the local operator is an approximation.
 
-    Nothing of the network is kept between calls: its intermediate fields take gigabytes, and a solver holds some
-    points at once. So ``vjp`` evaluates it once more.
+    The engine keeps the network's fields of its latest point only (a solver holds some points at
+    once): there ``vjp`` is quick, at others it evaluates the network once more.
     """
 
     signals: torch.Tensor
@@ -155,7 +170,7 @@ class VisionLinearisation:
         e = self.engine
         change = e._seen(self.local.jvp(d_height, torch.zeros_like(d_height)))
         if e._correction.active:
-            change = change + e._gain * torch.func.jvp(e._correction, (self.at,), (d_height,))[1]
+            change = change + e._gain * torch.func.jvp(e._correction, (self.at.detach(),), (d_height,))[1]
         return change * self.relative_yield + self.by_yield * d_yield
 
     def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -164,10 +179,8 @@ class VisionLinearisation:
         weights = d_signals * self.relative_yield
         to_height = self.local.vjp(e._seen_adjoint(weights))[0]
         if e._correction.active:
-            with torch.enable_grad():
-                at = self.at.clone().requires_grad_()
-                corrected = torch.autograd.grad(e._correction(at), at, e._gain * weights)
-            to_height = to_height + corrected[0]
+            by_network = torch.autograd.grad(e.corrected(self.at), self.at, e._gain * weights, retain_graph=True)
+            to_height = to_height + by_network[0]
         return to_height, (self.by_yield * d_signals).sum(0)
 
     def information(self, weight: torch.Tensor) -> torch.Tensor:
