@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.checkpoint import checkpoint
 
 from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.errors import DomainError
@@ -130,7 +131,10 @@ class Correction:
 
 
 def _in_tiles(function: Callable[[torch.Tensor], torch.Tensor], field: torch.Tensor) -> torch.Tensor:
-    """Apply a function to overlapping tiles and join their inner parts; small fields are one tile."""
+    """Apply a function to overlapping tiles and join their inner parts; small fields are one tile.
+
+    Where a gradient is wanted of more than one tile, each is worked out again for it: memory stays that of one.
+    """
     rows, columns = field.shape
     if max(rows, columns) <= _TILE + 2 * _OVERLAP:
         return function(field)
@@ -140,7 +144,8 @@ def _in_tiles(function: Callable[[torch.Tensor], torch.Tensor], field: torch.Ten
         for left, right in _spans(columns):
             first, last = max(0, top - _OVERLAP), min(rows, bottom + _OVERLAP)
             start, stop = max(0, left - _OVERLAP), min(columns, right + _OVERLAP)
-            found: Any = function(field[first:last, start:stop])
+            tile = field[first:last, start:stop]
+            found: Any = checkpoint(function, tile, use_reentrant=False) if tile.requires_grad else function(tile)
             parts.append(found[..., top - first : bottom - first, left - start : right - start])
         bands.append(torch.cat(parts, dim=-1))
     return torch.cat(bands, dim=-2)
