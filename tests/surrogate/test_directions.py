@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from napari_sem4d.acquisition.instrument import Segment
-from napari_sem4d.surrogate.directions import acceptance, bin_means, evaluate, projection, terms, turned
+from napari_sem4d.surrogate.directions import (
+    acceptance,
+    as_detectors_see,
+    bin_means,
+    evaluate,
+    projection,
+    terms,
+    turned,
+)
 
 ORDER = 5
 
@@ -50,3 +58,27 @@ def test_coefficients_turn_with_the_image(turns, mirrored):
     expected = coefficients @ evaluate(ORDER, radius, azimuth)
     found = (turned(ORDER, turns, mirrored) @ coefficients) @ evaluate(ORDER, radius, moved)
     assert np.allclose(found, expected, atol=1e-10)
+
+
+def test_what_detectors_see_is_the_mean_square_of_their_errors_over_their_signals():
+    seen = as_detectors_see(ORDER)
+    error = np.random.default_rng(5).normal(size=len(terms(ORDER)))
+    rng = np.random.default_rng(6)
+    found = []
+    for number in range(4000):
+        low, high = np.sort(rng.uniform(0.0, 90.0, 2))
+        low, high = (0.0, high) if number % 3 == 0 else (low, max(high, low + 10.0))
+        width, start = (rng.uniform(30.0, 180.0) if number % 4 else 359.9), rng.uniform(0.0, 360.0)
+        ends = start % 360.0, (start + width) % 360.0
+        a = acceptance(ORDER, [Segment(name="s", polar_deg=(low, min(high, 90.0)), azimuth_deg=ends)])[0]
+        found.append([(a @ error) ** 2 / a[0], a[0]])
+    expected = np.mean(found, axis=0)
+    assert np.sum((seen.T @ error) ** 2) == pytest.approx(expected[0] / expected[1], rel=0.08)
+
+
+def test_turned_detectors_see_the_same():
+    seen = as_detectors_see(ORDER)
+    for turns in range(4):
+        for mirrored in (False, True):
+            move = turned(ORDER, turns, mirrored)
+            assert np.allclose(move @ seen @ seen.T @ move.T, seen @ seen.T, atol=1e-12)

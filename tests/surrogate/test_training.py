@@ -14,7 +14,7 @@ from napari_sem4d.surrogate.training import Training, TrainingSettings
 from napari_sem4d.surrogate.training_data import load_training_data
 from napari_sem4d.surrogate.training_set import load_training_set
 from napari_sem4d.surrogate.vift import Architecture
-from napari_sem4d.surrogate.weights import load_weights
+from napari_sem4d.surrogate.weights import load_weights, read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,18 @@ def test_weights_come_back_with_their_card(data, tmp_path):
     assert weights.card["patches"] == 8
     assert weights.sha256 == weights.card["sha256"]
     assert weights.network.architecture == settings().architecture
+
+
+def test_a_training_takes_over_what_fits_of_a_network_of_other_sizes(data, tmp_path):
+    list(Training(settings(), data, data, tmp_path / "small").run())
+    old = read_tensors(tmp_path / "small" / "vift.safetensors")
+    deeper = settings(architecture=settings().architecture.model_copy(update={"depth": 2}))
+    training = Training(deeper, data, data, tmp_path / "deep", start=old)
+    started = training.network.state_dict()
+    kept = [name for name, tensor in old.state.items() if torch.equal(tensor, started[name])]
+    assert {"stem.weight", "blocks.0.widen.weight", "lower.weight"} <= set(kept)
+    assert float(started["blocks.1.widen.weight"].abs().max()) > 0.0
+    assert training.about()["started_from"] == old.sha256
 
 
 def test_weights_that_were_changed_are_refused(data, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_sem4d.surrogate.directions import turned
-from napari_sem4d.surrogate.inputs import PATCH, seen
+from napari_sem4d.surrogate.inputs import CELL, PATCH, seen
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Mix, moved, relative
 from napari_sem4d.surrogate.vift import MULTIPLE, Architecture, ViFT
 
@@ -24,6 +24,7 @@ def network(seed=0, dtype=torch.float32, **changes):
     torch.manual_seed(seed)
     net = ViFT(Architecture(width=4, depth=2, cell_width=3, head_width=6, **changes))
     torch.nn.init.normal_(net.lower.weight, std=0.3)
+    torch.nn.init.normal_(net.stem_horizons.weight, std=0.3)
     torch.nn.init.normal_(net.blocks[0].mixer.bias if changes.get("mixer") != "convolution" else net.stem.bias)
     return net.to(dtype).eval().requires_grad_(False)
 
@@ -35,7 +36,7 @@ def test_an_untrained_network_changes_nothing():
 def test_inputs_do_not_know_an_absolute_height():
     height = surface(dtype=torch.float64)
     here, lifted = seen(height, PITCH), seen(height + 123.0, PITCH)
-    for name in ("pixels", "tokens", "relief"):
+    for name in ("pixels", "cells", "tokens", "relief"):
         assert torch.allclose(getattr(lifted, name), getattr(here, name), atol=1e-10)
 
 
@@ -107,6 +108,18 @@ def test_conditions_and_horizons_can_be_left_out_for_comparison():
     assert not torch.equal(network()(height, CONDITIONS, PITCH), network()(height, other, PITCH))
     net = network(conditions=False)
     assert torch.equal(net(height, CONDITIONS, PITCH), net(height, other, PITCH))
+
+
+def test_a_cell_sees_how_high_a_wall_close_by_rises():
+    wall = torch.zeros(1, 32, 64, dtype=torch.float64)
+    wall[..., 40:] = 4.0
+    cells = seen(wall, PITCH).cells
+    assert cells.shape == (1, 8, 32 // CELL, 64 // CELL)
+    right, left = cells[0, 0, 8], cells[0, 4, 8]
+    for away in (2, 3, 4):  # farther looks skip cells
+        slope = 4.0 / (away * CELL * PITCH)
+        assert float(right[20 - away]) == pytest.approx(slope / np.hypot(1.0, slope), abs=0.01)
+    assert float(left[:19].abs().max()) < 1e-9
 
 
 def test_tokens_cover_the_image():

@@ -17,6 +17,7 @@ import numpy as np
 from napari_sem4d.acquisition.instrument import Segment
 
 _RADIAL_NODES = 24
+_DETECTORS = 500
 
 
 def terms(order: int) -> tuple[tuple[int, int], ...]:
@@ -124,6 +125,45 @@ def bin_segments(polar: int, azimuth: int, threshold_kev: float = 0.0) -> list[S
 def bin_means(order: int, polar: int, azimuth: int) -> np.ndarray:
     """Mean of every polynomial over every bin, shape (terms, polar x azimuth)."""
     return acceptance(order, bin_segments(polar, azimuth)).T * (polar * azimuth)
+
+
+@lru_cache(maxsize=4)
+def as_detectors_see(order: int) -> np.ndarray:
+    """Matrix that turns errors of coefficients into those of signals: what random segments see of them.
+
+    Its product with its transpose is the mean of ``a a^T / a_0`` over the acceptances ``a`` of segments drawn at
+    random, ``a_0`` their share of a Lambertian flat's signal: the mean square of a segment's error over its
+    signal, as counting noise weights it. No azimuth is preferred.
+
+    Parameters
+    ----------
+    order : int
+        Highest radial order.
+
+    Returns
+    -------
+    numpy.ndarray, shape (terms, terms)
+        Lower triangular; mean square 1 for a constant of 1 in the first coefficient.
+    """
+    rng = np.random.default_rng(7)
+    segments = []
+    for number in range(_DETECTORS):
+        low, high = np.sort(rng.uniform(0.0, 90.0, 2))
+        low, high = (0.0, high) if number % 3 == 0 else (low, max(high, low + 10.0))
+        width = rng.uniform(30.0, 180.0) if number % 4 else 359.9
+        segments.append(Segment(name="s", polar_deg=(low, min(high, 90.0)), azimuth_deg=(0.0, width)))
+    seen = acceptance(order, segments)
+    # Turned to every azimuth, only the products of one azimuthal order are left, equal for cosine and sine.
+    listed = terms(order)
+    power = np.zeros((len(listed), len(listed)))
+    for i, (_, m) in enumerate(listed):
+        for j, (_, k) in enumerate(listed):
+            if m == k:
+                other = [listed.index((n, -m)) for n in (listed[i][0], listed[j][0])]
+                both = seen[:, i] * seen[:, j] + seen[:, other[0]] * seen[:, other[1]]
+                power[i, j] = 0.5 * np.mean(both / seen[:, 0])
+    factor: np.ndarray = np.linalg.cholesky(power / power[0, 0])
+    return factor
 
 
 def turned(order: int, quarter_turns: int, mirrored: bool) -> np.ndarray:

@@ -18,11 +18,13 @@ from napari_sem4d.surrogate.symmetry import ELEMENTS, matrix
 
 PATCH = 4
 """Working pixels along the edge of a token."""
+CELL = 2
+"""Working pixels along the edge of a cell."""
 _AZIMUTHS = 8
 _BANDS = (1.0, 2.0, 4.0)
 """Standard deviations of the smoothing that heights are taken against, tokens."""
-_FARTHEST = 12
-"""Tokens that a horizon is looked for in; what is beyond is the bounce term's, which has no length."""
+_FARTHEST = {CELL: 16, PATCH: 12}
+"""Cells and tokens that a horizon is looked for in; what is beyond is the bounce term's, which has no length."""
 _SOFT = 0.05
 _ROUGH, _SMOOTH = 0.05, 1e-3
 """Relief at which half of a correction acts, and below which it vanishes, rho50."""
@@ -53,6 +55,8 @@ class Seen:
     ----------
     pixels : torch.Tensor, shape (B, 4, Y, X)
         The surface normal's three components and the height above its close neighbourhood.
+    cells : torch.Tensor, shape (B, 8, Y / CELL, X / CELL)
+        The horizon close by in eight azimuths: where shadows end.
     tokens : torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
         Bands of height and the horizon in eight azimuths.
     relief : torch.Tensor, shape (B, Y / PATCH, X / PATCH)
@@ -60,6 +64,7 @@ class Seen:
     """
 
     pixels: torch.Tensor
+    cells: torch.Tensor
     tokens: torch.Tensor
     relief: torch.Tensor
 
@@ -78,20 +83,21 @@ def seen(height: torch.Tensor, pitch: float) -> Seen:
     upwards = torch.rsqrt(1.0 + p * p + q * q)
     above = height - _smooth(height, 1.5)
     pixels = torch.stack([-p * upwards, -q * upwards, upwards, torch.asinh(2.0 * above)], dim=1)
-    mean = _token_means(height)
+    cells = torch.stack(_horizons(height, CELL, pitch), dim=1)
+    mean = _means(height, PATCH)
     unit = PATCH * pitch
     bands = [mean - _smooth(mean, s) for s in _BANDS]
     scaled = [torch.asinh(band / (s * unit)) for band, s in zip(bands, _BANDS, strict=True)]
-    tokens = torch.stack([*scaled, *_horizons(mean / unit)], dim=1)
-    power = _token_means(above.square())
+    tokens = torch.stack([*scaled, *_horizons(height, PATCH, pitch)], dim=1)
+    power = _means(above.square(), PATCH)
     for band in bands:
         power = power + band.square()
     size = (power + _SMOOTH**2).sqrt() - _SMOOTH
-    return Seen(pixels, tokens, size / (size + _ROUGH))
+    return Seen(pixels, cells, tokens, size / (size + _ROUGH))
 
 
-def _token_means(field: torch.Tensor) -> torch.Tensor:
-    return avg_pool2d(field[:, None], PATCH)[:, 0]
+def _means(field: torch.Tensor, edge: int) -> torch.Tensor:
+    return avg_pool2d(field[:, None], edge)[:, 0]
 
 
 def pixel_frames() -> np.ndarray:
@@ -103,9 +109,18 @@ def pixel_frames() -> np.ndarray:
     return frames
 
 
+def cell_frames() -> np.ndarray:
+    """What ``Seen.cells`` become in the frame of every turn and mirror image, shape (8, 8, 8)."""
+    return _frames_of(0)
+
+
 def token_frames() -> np.ndarray:
     """What ``Seen.tokens`` become in the frame of every turn and mirror image, shape (8, 11, 11)."""
-    bands = len(_BANDS)
+    return _frames_of(len(_BANDS))
+
+
+def _frames_of(bands: int) -> np.ndarray:
+    """Frames of fields that have no direction, followed by one for every azimuth."""
     found = [a for a, _ in azimuths(_AZIMUTHS)]
     numbers = {(a.right, a.up): i for i, a in enumerate(found)}
     frames = np.zeros((len(ELEMENTS), bands + _AZIMUTHS, bands + _AZIMUTHS))
@@ -117,16 +132,17 @@ def token_frames() -> np.ndarray:
     return frames
 
 
-def _horizons(height: torch.Tensor) -> list[torch.Tensor]:
-    """Sine of the horizon's elevation in eight azimuths; heights in units of the grid's pitch."""
+def _horizons(height: torch.Tensor, edge: int, pitch: float) -> list[torch.Tensor]:
+    """Sine of the horizon's elevation in eight azimuths, over means of squares of some working pixels."""
+    height = _means(height, edge) / (edge * pitch)
     p, q = slopes(height, 1.0)
     rows, columns = height.shape[-2:]
-    margin = _FARTHEST
+    margin = _FARTHEST[edge]
     far = torch.nn.functional.pad(height, (margin,) * 4, value=_NOWHERE)
     found = []
     for azimuth, _ in azimuths(_AZIMUTHS):
         horizon = azimuth.along(p, q)
-        for n in multiples(_FARTHEST):
+        for n in multiples(margin):
             there = _shifted(far, azimuth, n, margin, rows, columns)
             horizon = rising((there - height) / (n * azimuth.length), horizon, _SOFT)
         found.append(horizon * torch.rsqrt(1.0 + horizon * horizon))

@@ -83,7 +83,7 @@ def train_steps(
     settings_file : Path, optional
         YAML of :class:`~napari_sem4d.surrogate.training.TrainingSettings`.
     start : Path, optional
-        Weights to start from; their architecture holds then.
+        Weights to start from. Their architecture holds if no settings are given; else what fits is taken over.
     device : str
         Of torch.
     cancel : threading.Event, optional
@@ -91,23 +91,21 @@ def train_steps(
     """
     from napari_sem4d.surrogate.training import Training, load_training_settings
     from napari_sem4d.surrogate.training_data import load_training_data
-    from napari_sem4d.surrogate.weights import load_weights
+    from napari_sem4d.surrogate.weights import read_tensors
 
     try:
         yield Progress(0.0, "reading the training set")
         settings = load_training_settings(settings_file)
-        weights = None
-        if start is not None:
-            network = load_weights(start).network
-            weights = network.state_dict()
-            settings = settings.model_copy(update={"architecture": network.architecture})
+        tensors = None if start is None else read_tensors(start)
+        if tensors is not None and settings_file is None:
+            settings = settings.model_copy(update={"architecture": tensors.architecture})
         order = settings.architecture.order
         training = Training(
             settings,
             load_training_data(data, order),
             load_training_data(held_out, order),
             folder,
-            start=weights,
+            start=tensors,
             device=device,
         )
         began, first = time.monotonic(), training.step / settings.steps

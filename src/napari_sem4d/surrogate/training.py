@@ -14,13 +14,17 @@ import yaml
 from pydantic import Field, ValidationError
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.nn.functional import avg_pool2d
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
+from napari_sem4d.surrogate.directions import as_detectors_see
 from napari_sem4d.surrogate.training_data import TrainingData
 from napari_sem4d.surrogate.vift import Architecture, ViFT
-from napari_sem4d.surrogate.weights import save_tensors, save_weights
+from napari_sem4d.surrogate.weights import Tensors, save_tensors, save_weights
+
+_BROAD = 8
 
 
 class TrainingSettings(StrictModel):
@@ -33,6 +37,12 @@ class TrainingSettings(StrictModel):
     warm_up: int = Field(200, ge=0, description="Steps in which the learning rate grows")
     weight_decay: float = Field(1e-3, ge=0, description="Decay of weights per step and learning rate")
     clip: float = Field(1.0, gt=0, description="Largest norm of the gradient")
+    broad: float = Field(
+        8.0,
+        ge=0,
+        description="Weight of the mean square over means of 8 x 8 working pixels (4 rho50) beside that over "
+        "pixels: an error that is alike over a wide flank adds up in heights",
+    )
     averaging: float = Field(0.998, ge=0, lt=1, description="Memory of the averaged weights, per step")
     check_every: int = Field(250, ge=1, description="Steps between checks on held-out families, with checkpoints")
     patience: int = Field(12, ge=1, description="Checks without a better one before training stops")
@@ -67,8 +77,8 @@ class Training:
     folder : Path
         Of checkpoints: ``state.safetensors`` (weights, averages and the optimiser's moments) and the best
         averaged weights, ``vift.safetensors`` with its card.
-    start : dict of tensors, optional
-        Weights to start from (fine-tuning).
+    start : Tensors, optional
+        Weights to start from (fine-tuning); those of a network of other sizes are taken over as far as they fit.
     device : str
 
     Raises
@@ -84,7 +94,7 @@ class Training:
         held_out: TrainingData,
         folder: Path,
         *,
-        start: dict[str, torch.Tensor] | None = None,
+        start: Tensors | None = None,
         device: str = "cpu",
     ) -> None:
         torch.manual_seed(settings.seed)
@@ -92,7 +102,8 @@ class Training:
         self.folder, self.device = folder, torch.device(device)
         self.network = ViFT(settings.architecture).to(self.device)
         if start is not None:
-            self.network.load_state_dict(start)
+            self.network.load_state_dict(_take_over(start.state, self.network.state_dict()))
+        self._started_from = None if start is None else start.sha256
         self.average = ViFT(settings.architecture).to(self.device).requires_grad_(False).eval()
         self.average.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.AdamW(
@@ -157,6 +168,7 @@ class Training:
         """What the card says about the training."""
         return {
             "training": self.settings.model_dump(mode="json"),
+            "started_from": self._started_from,
             "steps": self.step,
             "patches": len(self.data.height),
             "held_out_error": self.best,
@@ -169,7 +181,8 @@ class Training:
         numbers = rng.choice(len(self.data.height), min(s.batch, len(self.data.height)), replace=False)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
-        loss = self._rest(self.network, numbers, self.data).square().mean()
+        rest = self._rest(self.network, numbers, self.data)
+        loss = rest.square().mean() + s.broad * avg_pool2d(rest, _BROAD).square().mean()
         if not math.isfinite(float(loss.detach())):
             raise DomainError(f"training diverged at step {self.step}; take a smaller learning_rate")
         self.optimiser.zero_grad(set_to_none=True)
@@ -184,12 +197,15 @@ class Training:
         return float(loss.detach())
 
     def _rest(self, network: ViFT, numbers: np.ndarray, data: TrainingData) -> torch.Tensor:
-        """What a network leaves of some patches' targets (noise included)."""
+        """What a network leaves of some patches' targets (noise included), as detectors see it."""
         height, conditions, target = (x.to(self.device) for x in data.batch(numbers))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half_precision):
             found = network(height, conditions, data.pitch)
         inside = slice(data.halo, height.shape[-1] - data.halo)
-        return found[..., inside, inside].float() - target
+        rest = found[..., inside, inside].float() - target
+        seen = torch.as_tensor(as_detectors_see(self.settings.architecture.order), dtype=torch.float32)
+        fields = rest.unflatten(1, (-1, len(seen)))
+        return torch.einsum("ij,btiyx->btjyx", seen.to(self.device), fields).flatten(1, 2)
 
     def _rate(self) -> float:
         s = self.settings
@@ -227,3 +243,10 @@ class Training:
                 state["state"].setdefault(int(number), {})[key] = tensor
         self.optimiser.load_state_dict(state)
         self.step, self.waited, self.best = int(about["step"]), int(about["waited"]), float(about["best"])
+
+
+def _take_over(start: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights to start with: those of the same name and shape, or the rows that are wanted; else the network's."""
+    cut = {name: tensor[: len(own[name])] for name, tensor in start.items() if name in own}
+    fitting = {name: tensor for name, tensor in cut.items() if own[name].shape == tensor.shape}
+    return own | fitting

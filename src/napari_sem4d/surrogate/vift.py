@@ -12,15 +12,13 @@ from torch.nn.functional import gelu, pad
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.surrogate.directions import terms, turned
-from napari_sem4d.surrogate.inputs import PATCH, pixel_frames, seen, token_frames
+from napari_sem4d.surrogate.inputs import CELL, PATCH, cell_frames, pixel_frames, seen, token_frames
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 
 _WINDOW = 4
 """Tokens along the edge of a window of queries."""
 _BESIDE = 1
 """Tokens beyond a window's edge that its queries also see."""
-CELL = 2
-"""Working pixels along the edge of a cell."""
 _STEM = 6
 """Working pixels along the edge of what a cell is made from."""
 MULTIPLE = PATCH * _WINDOW
@@ -31,7 +29,7 @@ class Architecture(StrictModel):
     """Sizes of the network; there are eight copies of all channels, one for every turn and mirror image."""
 
     width: int = Field(20, ge=1, description="Channels of a token, of each copy")
-    depth: int = Field(3, ge=1, description="Blocks of tokens")
+    depth: int = Field(1, ge=1, description="Blocks of tokens")
     expansion: int = Field(2, ge=1, description="Hidden channels of a token's block over its width")
     cell_width: int = Field(8, ge=1, description="Channels of a cell of 2 x 2 working pixels, of each copy")
     cell_depth: tuple[int, int] = Field((1, 2), description="Blocks of cells before and after those of tokens")
@@ -39,7 +37,7 @@ class Architecture(StrictModel):
     order: int = Field(4, ge=0, le=5, description="Highest radial order of the directions")
     thresholds: int = Field(2, ge=1, description="Detector thresholds that emission is given for")
     mixer: Literal["attention", "convolution"] = Field("attention", description="How tokens talk to one another")
-    horizons: bool = Field(True, description="Whether relief and horizons beyond the token are seen")
+    horizons: bool = Field(True, description="Whether horizons, and relief beyond the token, are seen")
     conditions: bool = Field(True, description="Whether yield, mean energy and probe are seen")
     bound: float = Field(1.5, gt=0, description="Largest correction of a coefficient, in flat signals")
 
@@ -62,6 +60,8 @@ class ViFT(nn.Module):
         a = self.architecture = architecture
         before, after = a.cell_depth
         self.stem = Lift(pixel_frames(), a.cell_width, _STEM, CELL)
+        self.stem_horizons = Lift(cell_frames(), a.cell_width, 3)
+        nn.init.zeros_(self.stem_horizons.weight)
         self.embed = Convolve(a.cell_width, a.width, PATCH // CELL, PATCH // CELL)
         self.embed_token = Lift(token_frames(), a.width, 1)
         self._parts = [2 * a.cell_width] * (before + after) + [2 * a.width] * a.depth
@@ -105,6 +105,8 @@ class ViFT(nn.Module):
         scaled = _scaled(conditions) if a.conditions else torch.zeros_like(conditions)
         films = iter(self.condition(scaled).split(self._parts, dim=-1))
         cells = self.stem(surface.pixels)
+        if a.horizons:
+            cells = cells + self.stem_horizons(surface.cells)
         for block in self.before:
             cells = block(cells, next(films))
         tokens = self.embed(_even(cells))

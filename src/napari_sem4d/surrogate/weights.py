@@ -21,6 +21,25 @@ SHIPPED = "vift"
 
 
 @dataclass(frozen=True)
+class Tensors:
+    """What a file of weights holds, whether or not it fits the network of this version.
+
+    Attributes
+    ----------
+    state : dict of torch.Tensor
+    architecture : Architecture
+    card : dict
+    sha256 : str
+        Of the file.
+    """
+
+    state: dict[str, torch.Tensor]
+    architecture: Architecture
+    card: dict[str, Any]
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Weights:
     """A network with what is known about it.
 
@@ -75,7 +94,14 @@ def load_weights(path: Path | None = None) -> Weights:
     return _read(path)
 
 
-def _read(path: Path) -> Weights:
+def read_tensors(path: Path) -> Tensors:
+    """Read a file of weights and check it against its card; it may be of an earlier version.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or broken, or its hash is not the card's.
+    """
     try:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -91,12 +117,21 @@ def _read(path: Path) -> Weights:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        network = ViFT(Architecture.model_validate_json(metadata["architecture"]))
-        network.load_state_dict(load_file(path))
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        architecture = Architecture.model_validate_json(metadata["architecture"])
+        return Tensors(load_file(path), architecture, card, digest)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise StoreError(f"the weights {path} are of another version ({error}); install them again") from error
+
+
+def _read(path: Path) -> Weights:
+    tensors = read_tensors(path)
+    network = ViFT(tensors.architecture)
+    try:
+        network.load_state_dict(tensors.state)
+    except RuntimeError as error:
         raise StoreError(f"the weights {path} are of another version ({error}); install them again") from error
     network.eval().requires_grad_(False)
-    return Weights(network, card, digest)
+    return Weights(network, tensors.card, tensors.sha256)
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], about: dict[str, str]) -> None:
