@@ -1,4 +1,4 @@
-"""At which lengths ViFT errs: mean square error of pixels, of cells (2 x 2) and of tokens (4 x 4), beside local's.
+"""At which lengths ViFT errs: mean square error of pixels, of cells (2 x 2), of tokens (4 x 4) and over 4 rho50 (8 x 8).
 
     sem4d dataset --settings S.yaml --out FOLDER --patches 32      # of a seed that served no training
     python benchmarks/vift_scales.py FOLDER [--weights W.safetensors] [--threads N]
@@ -25,7 +25,7 @@ from napari_sem4d.surrogate.training_set import draw_case
 from napari_sem4d.surrogate.weights import load_weights
 
 ORDER = 4
-SCALES = {"pixels": 1, "cells": 2, "tokens": 4}
+SCALES = {"pixels": 1, "cells": 2, "tokens": 4, "4 rho50": 8}
 OTHER_SEED = 1 << 40
 
 
