@@ -1,4 +1,4 @@
-"""At which lengths ViFT errs: mean square error of pixels, of cells (2 x 2), of tokens (4 x 4) and over 4 rho50 (8 x 8).
+"""At which lengths ViFT errs: mean square error of pixels, cells (2 x 2), tokens (4 x 4) and over 4 rho50 (8 x 8).
 
     sem4d dataset --settings S.yaml --out FOLDER --patches 32      # of a seed that served no training
     python benchmarks/vift_scales.py FOLDER [--weights W.safetensors] [--threads N]
