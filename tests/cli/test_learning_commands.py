@@ -46,6 +46,16 @@ def test_a_network_is_trained_from_nothing(tmp_path):
     assert weights.card["patches"] == 4
     tuned = run(*arguments[:-2], tmp_path / "tuned", "-q", "--start", tmp_path / "run" / "vift.safetensors")
     assert tuned.exit_code == 0, tuned.output
+    plan.write_text("steps: 2\nbatch: 2\n", encoding="utf-8")
+    tuned = run(*arguments[:-2], tmp_path / "same", "-q", "--start", tmp_path / "run" / "vift.safetensors")
+    assert tuned.exit_code == 0, tuned.output
+    same = load_weights(tmp_path / "same" / "vift.safetensors")
+    assert same.network.architecture == weights.network.architecture
+    assert same.card["started_from"] == weights.sha256
+    plan.write_text("architecture: {width: 3, depth: 1, order: 2}\n", encoding="utf-8")
+    other = run(*arguments[:-2], tmp_path / "else", "-q", "--start", tmp_path / "run" / "vift.safetensors")
+    assert other.exit_code == 1
+    assert "another width" in other.stderr
 
 
 def test_a_file_that_is_no_training_set_is_refused(tmp_path):

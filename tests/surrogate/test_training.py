@@ -78,16 +78,37 @@ def test_weights_come_back_with_their_card(data, tmp_path):
     assert weights.network.architecture == settings().architecture
 
 
-def test_a_training_takes_over_what_fits_of_a_network_of_other_sizes(data, tmp_path):
-    list(Training(settings(), data, data, tmp_path / "small").run())
-    old = read_tensors(tmp_path / "small" / "vift.safetensors")
-    deeper = settings(architecture=settings().architecture.model_copy(update={"depth": 2}))
-    training = Training(deeper, data, data, tmp_path / "deep", start=old)
-    started = training.network.state_dict()
-    kept = [name for name, tensor in old.state.items() if torch.equal(tensor, started[name])]
-    assert {"stem.weight", "blocks.0.widen.weight", "lower.weight"} <= set(kept)
-    assert float(started["blocks.1.widen.weight"].abs().max()) > 0.0
-    assert training.about()["started_from"] == old.sha256
+def of_depth(depth, **changes):
+    sizes = settings().architecture.model_copy(update={"depth": depth, **changes})
+    return settings(architecture=sizes, steps=10)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 2), (2, 1)])
+def test_a_training_takes_over_what_fits_of_a_network_of_another_depth(data, tmp_path, before, after):
+    list(Training(of_depth(before), data, data, tmp_path / "old").run())
+    old = read_tensors(tmp_path / "old" / "vift.safetensors")
+    started = Training(of_depth(after), data, data, tmp_path / "new", start=old).network.state_dict()
+    for name in {"stem.weight", "blocks.0.widen.weight", "lower.weight", "condition.0.weight"}:
+        assert torch.equal(old.state[name], started[name])
+    shared = min(len(old.state["condition.2.bias"]), len(started["condition.2.bias"]))
+    assert torch.equal(old.state["condition.2.bias"][:shared], started["condition.2.bias"][:shared])
+    assert all(tensor.isfinite().all() for tensor in started.values())
+
+
+def test_a_training_does_not_start_from_weights_of_other_sizes(data, tmp_path):
+    list(Training(of_depth(1), data, data, tmp_path / "old").run())
+    old = read_tensors(tmp_path / "old" / "vift.safetensors")
+    with pytest.raises(InputError, match="another width"):
+        Training(of_depth(1, width=4), data, data, tmp_path / "new", start=old)
+
+
+def test_a_resumed_training_remembers_what_it_started_from(data, tmp_path):
+    list(Training(of_depth(1), data, data, tmp_path / "old").run())
+    old = read_tensors(tmp_path / "old" / "vift.safetensors")
+    list(Training(settings(), data, data, tmp_path / "new", start=old).run())
+    assert read_tensors(tmp_path / "new" / "vift.safetensors").card["started_from"] == old.sha256
+    assert Training(settings(), data, data, tmp_path / "new").about()["started_from"] == old.sha256
+    assert Training(settings(), data, data, tmp_path / "third").about()["started_from"] is None
 
 
 def test_weights_that_were_changed_are_refused(data, tmp_path):

@@ -43,7 +43,11 @@ def train(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of checkpoints and of the best weights.")],
     settings: Annotated[Path | None, typer.Option(metavar="S.yaml", help="Training settings.")] = None,
     start: Annotated[
-        Path | None, typer.Option(metavar="W.safetensors", help="Weights to start from (fine-tuning).")
+        Path | None,
+        typer.Option(
+            metavar="W.safetensors",
+            help="Weights to start from; their architecture holds unless the settings name one, of another depth.",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="Of torch: cpu, cuda.")] = "cpu",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,

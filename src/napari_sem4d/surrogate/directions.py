@@ -132,7 +132,7 @@ def as_detectors_see(order: int) -> np.ndarray:
     """Matrix that turns errors of coefficients into those of signals: what random segments see of them.
 
     Its product with its transpose is the mean of ``a a^T / a_0`` over the acceptances ``a`` of segments drawn at
-    random, ``a_0`` their share of a Lambertian flat's signal: the mean square of a segment's error over its
+    random, ``a_0`` their share of a Lambertian flat's signal: the mean of a segment's squared error over its
     signal, as counting noise weights it. No azimuth is preferred.
 
     Parameters

@@ -83,7 +83,7 @@ def train_steps(
     settings_file : Path, optional
         YAML of :class:`~napari_sem4d.surrogate.training.TrainingSettings`.
     start : Path, optional
-        Weights to start from. Their architecture holds if no settings are given; else what fits is taken over.
+        Weights to start from. Their architecture holds where the settings name none; else only depth may differ.
     device : str
         Of torch.
     cancel : threading.Event, optional
@@ -97,7 +97,7 @@ def train_steps(
         yield Progress(0.0, "reading the training set")
         settings = load_training_settings(settings_file)
         tensors = None if start is None else read_tensors(start)
-        if tensors is not None and settings_file is None:
+        if tensors is not None and "architecture" not in settings.model_fields_set:
             settings = settings.model_copy(update={"architecture": tensors.architecture})
         order = settings.architecture.order
         training = Training(

@@ -78,11 +78,13 @@ class Training:
         Of checkpoints: ``state.safetensors`` (weights, averages and the optimiser's moments) and the best
         averaged weights, ``vift.safetensors`` with its card.
     start : Tensors, optional
-        Weights to start from (fine-tuning); those of a network of other sizes are taken over as far as they fit.
+        Weights to start from (fine-tuning); of a network of another depth, or of an earlier version, what fits.
     device : str
 
     Raises
     ------
+    InputError
+        If the weights to start from are of a network of other sizes.
     StoreError
         If the folder holds the checkpoint of a training with other settings.
     """
@@ -102,7 +104,7 @@ class Training:
         self.folder, self.device = folder, torch.device(device)
         self.network = ViFT(settings.architecture).to(self.device)
         if start is not None:
-            self.network.load_state_dict(_take_over(start.state, self.network.state_dict()))
+            self.network.load_state_dict(_take_over(start, self.network))
         self._started_from = None if start is None else start.sha256
         self.average = ViFT(settings.architecture).to(self.device).requires_grad_(False).eval()
         self.average.load_state_dict(self.network.state_dict())
@@ -224,6 +226,7 @@ class Training:
             "step": str(self.step),
             "best": repr(self.best),
             "waited": str(self.waited),
+            "started_from": self._started_from or "",
         }
         save_tensors(self._checkpoint, tensors, about)
 
@@ -243,10 +246,22 @@ class Training:
                 state["state"].setdefault(int(number), {})[key] = tensor
         self.optimiser.load_state_dict(state)
         self.step, self.waited, self.best = int(about["step"]), int(about["waited"]), float(about["best"])
+        self._started_from = about.get("started_from") or None
 
 
-def _take_over(start: dict[str, torch.Tensor], own: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights to start with: those of the same name and shape, or the rows that are wanted; else the network's."""
-    cut = {name: tensor[: len(own[name])] for name, tensor in start.items() if name in own}
-    fitting = {name: tensor for name, tensor in cut.items() if own[name].shape == tensor.shape}
-    return own | fitting
+def _take_over(start: Tensors, network: ViFT) -> dict[str, torch.Tensor]:
+    """Weights to start with: those that fit; the network keeps its own where it has more blocks or inputs."""
+    ours, theirs = network.architecture.model_dump(), start.architecture.model_dump()
+    differing = [name for name, value in ours.items() if value != theirs[name] and name != "depth"]
+    if differing:
+        raise InputError(
+            f"the weights to start from have another {' and '.join(differing)} than the settings' architecture; "
+            "only depth may differ: change the settings, or leave their architecture out"
+        )
+    found = network.state_dict()
+    for name, tensor in start.state.items():
+        if name in found:
+            # Rows of the conditions are for cells first, then for block after block.
+            rows = min(len(tensor), len(found[name]))
+            found[name][:rows] = tensor[:rows]
+    return found
