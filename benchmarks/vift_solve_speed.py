@@ -23,6 +23,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
 from napari_sem4d.acquisition.noise import estimate_noise
+from napari_sem4d.allocator import large_blocks_kept
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.registry import make_engine
 from napari_sem4d.forward.vift import VisionEngine, VisionLinearisation
@@ -74,6 +75,11 @@ def images(side: int, setup: ForwardSetup) -> np.ndarray:
 
 
 def main() -> int:
+    with large_blocks_kept():  # as in every run
+        return measure()
+
+
+def measure() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--energy-kev", type=float, default=5.0)
