@@ -19,9 +19,9 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
-from napari_sem4d.surrogate.directions import as_detectors_see, terms
+from napari_sem4d.surrogate.directions import terms
 from napari_sem4d.surrogate.patches import simulate_case
-from napari_sem4d.surrogate.training_data import flat_signal, load_training_data
+from napari_sem4d.surrogate.training_data import flat_signal, load_training_data, seen_by_detectors
 from napari_sem4d.surrogate.training_set import draw_case
 from napari_sem4d.surrogate.weights import load_weights
 
@@ -51,15 +51,14 @@ def main() -> None:
         first, again = (
             torch.as_tensor(x[:, :count].astype(np.float32) / flat).flatten(0, 1) for x in (first, again)
         )
-        seen = torch.as_tensor(np.kron(np.eye(len(first) // count), as_detectors_see(ORDER)), dtype=torch.float32)
         height, conditions, target = data.batch(np.array([n]))
         with torch.no_grad():
             found = network(height, conditions, data.pitch)[0][:, inside, inside]
         local = first - target[0]
         for row, prediction in zip(errors, (local + found, local), strict=True):
+            left = [seen_by_detectors((prediction - y)[None], ORDER) for y in (first, again)]
             for column, edge in enumerate(SCALES.values()):
-                left = [torch.einsum("ij,iyx->jyx", seen, prediction - y) for y in (first, again)]
-                rest = [avg_pool2d(x[None], edge) for x in left]
+                rest = [avg_pool2d(x, edge) for x in left]
                 row[column] += float((rest[0] * rest[1]).mean()) / len(cases)
     print(f"{len(cases)} patches; mean square, 1e-4   " + "   ".join(f"{s:>8s}" for s in SCALES))
     for name, row in zip(("vift", "local"), errors, strict=True):

@@ -19,8 +19,7 @@ from torch.nn.functional import avg_pool2d
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
-from napari_sem4d.surrogate.directions import as_detectors_see
-from napari_sem4d.surrogate.training_data import TrainingData
+from napari_sem4d.surrogate.training_data import TrainingData, seen_by_detectors
 from napari_sem4d.surrogate.vift import Architecture, ViFT
 from napari_sem4d.surrogate.weights import Tensors, save_tensors, save_weights
 
@@ -204,10 +203,7 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half_precision):
             found = network(height, conditions, data.pitch)
         inside = slice(data.halo, height.shape[-1] - data.halo)
-        rest = found[..., inside, inside].float() - target
-        seen = torch.as_tensor(as_detectors_see(self.settings.architecture.order), dtype=torch.float32)
-        fields = rest.unflatten(1, (-1, len(seen)))
-        return torch.einsum("ij,btiyx->btjyx", seen.to(self.device), fields).flatten(1, 2)
+        return seen_by_detectors(found[..., inside, inside].float() - target, self.settings.architecture.order)
 
     def _rate(self) -> float:
         s = self.settings

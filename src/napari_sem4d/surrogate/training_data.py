@@ -12,7 +12,7 @@ import torch
 from napari_sem4d.errors import InputError
 from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
-from napari_sem4d.surrogate.directions import terms
+from napari_sem4d.surrogate.directions import as_detectors_see, terms
 from napari_sem4d.surrogate.patches import THRESHOLDS
 
 
@@ -85,6 +85,12 @@ def flat_signal(conditions: np.ndarray) -> np.ndarray:
     """Energy-weighted electrons per primary of a flat surface, from conditions (..., 3)."""
     flat: np.ndarray = conditions[..., 0] * conditions[..., 1]
     return flat
+
+
+def seen_by_detectors(error: torch.Tensor, order: int) -> torch.Tensor:
+    """Errors of coefficients (B, thresholds x terms, Y, X) as detectors see them, in the same shape."""
+    seen = torch.as_tensor(as_detectors_see(order), dtype=error.dtype, device=error.device)
+    return torch.einsum("ij,btiyx->btjyx", seen, error.unflatten(1, (-1, len(seen)))).flatten(1, 2)
 
 
 def _residual(chunk: Chunk, kept: Path, order: int, pitch: float) -> np.ndarray:
