@@ -150,22 +150,25 @@ def test_a_plane_is_left_to_the_local_law():
     assert float(net(plane, CONDITIONS.double(), PITCH).abs().max()) > 1e-4
 
 
-def test_a_map_of_features_is_the_product_with_its_whole_matrix():
+def test_a_map_of_features_is_the_correlation_over_the_group():
     torch.manual_seed(3)
     layer = Mix(3, 5).double()
     torch.nn.init.normal_(layer.bias)
-    features = torch.randn(SIZE, 7, 3, dtype=torch.float64)
-    rows = [layer.weight[order] for order in relative()]
-    expected = torch.stack([torch.einsum("hoi,hni->no", row, features) for row in rows]) + layer.bias
-    assert torch.allclose(layer(features), expected, atol=1e-12)
+    features = torch.randn(7, SIZE, 3, dtype=torch.float64)
+    found = layer(features.flatten(1)).unflatten(1, (SIZE, 5))
+    for g, row in enumerate(relative()):
+        expected = layer.bias + sum(features[:, h] @ layer.weight[row[h]].T for h in range(SIZE))
+        assert torch.allclose(found[:, g], expected, atol=1e-12)
 
 
 def test_a_map_of_features_commutes_with_every_turn():
     torch.manual_seed(4)
     layer = Mix(2, 3).double()
-    features = torch.randn(SIZE, 5, 2, dtype=torch.float64)
+    features = torch.randn(5, SIZE, 2, dtype=torch.float64)
     table = relative()
+    found = layer(features.flatten(1)).unflatten(1, (SIZE, 3))
     for number in range(len(ELEMENTS)):
         # A turn g hands the copy h the features of the copy g^-1 h.
         order = table[number]
-        assert torch.allclose(layer(features[order]), layer(features)[order], atol=1e-12)
+        turned_first = layer(features[:, order].flatten(1)).unflatten(1, (SIZE, 3))
+        assert torch.allclose(turned_first, found[:, order], atol=1e-12)

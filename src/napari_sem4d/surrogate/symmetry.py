@@ -2,7 +2,7 @@
 
 Features carry one copy of their channels for every element of the group (the regular representation): turning the
 image turns the maps and permutes the copies. After Cohen & Welling, Group equivariant convolutional networks,
-ICML 2016. Channels are ordered (element, channel).
+ICML 2016. Channels are the last axis and ordered (element, channel): (B, Y, X, 8 channels).
 """
 
 from __future__ import annotations
@@ -49,13 +49,17 @@ def _weight(*shape: int, inputs: int) -> nn.Parameter:
 
 
 def _convolved(
-    fields: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, stride: int
+    features: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, stride: int = 1, groups: int = 1
 ) -> torch.Tensor:
+    """Convolution (B, Y, X, C) to (B, Y / stride, X / stride, O), borders repeated."""
     if kernels.shape[-1] == 1:
         # A plain product: torch's own way for kernels of one place is slow on one thread.
-        found = (kernels[:, :, 0, 0] @ fields.flatten(2)).unflatten(2, fields.shape[2:])
-        return found if bias is None else found + bias[:, None, None]
-    return conv2d(fields, kernels, bias, stride=stride)
+        return linear(features, kernels[:, :, 0, 0], bias)
+    reach = (kernels.shape[-1] - stride) // 2
+    fields = features.permute(0, 3, 1, 2)
+    if reach:
+        fields = pad(fields, (reach,) * 4, mode="replicate")
+    return conv2d(fields, kernels, bias, stride=stride, groups=groups).permute(0, 2, 3, 1)
 
 
 class Lift(nn.Module):
@@ -82,63 +86,39 @@ class Lift(nn.Module):
         self._stride = stride
 
     def forward(self, fields: torch.Tensor) -> torch.Tensor:
-        """Fields (B, C, Y, X) to features (B, 8 channels, Y / stride, X / stride)."""
+        """Fields (B, C, Y, X) to features (B, Y / stride, X / stride, 8 channels)."""
         seen = [torch.einsum("ocij,cd->odij", self.weight, f) for f in self.frames]
         kernels = torch.cat([moved(w, g) for w, g in zip(seen, ELEMENTS, strict=True)])
-        reach = (self.weight.shape[-1] - self._stride) // 2
-        wide = pad(fields, (reach,) * 4, mode="replicate") if reach else fields
-        return _convolved(wide, kernels, self.bias.repeat(SIZE), self._stride)
-
-
-def _representations() -> tuple[np.ndarray, np.ndarray]:
-    """The group's irreducible representations: four of one dimension (4, 8) and one of two (8, 2, 2)."""
-    plane = np.stack([matrix(e) for e in ELEMENTS]).astype(float)
-    mirrored = np.linalg.det(plane)
-    quarter = np.array([(-1.0) ** turns for turns, _ in ELEMENTS])
-    return np.stack([np.ones(SIZE), mirrored, quarter, quarter * mirrored]), plane
+        places = fields.permute(0, 2, 3, 1).contiguous()
+        return _convolved(places, kernels, self.bias.repeat(SIZE), self._stride)
 
 
 class Mix(nn.Module):
-    """Linear map of features (copies first, channels last) in every place.
+    """Linear map of features in every place.
 
-    Worked out in the Fourier transform over the group, where the whole matrix falls into small blocks: a fifth of
-    the products. After Cohen & Welling, Steerable CNNs, ICLR 2017.
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels of one copy.
+    bias : bool
     """
-
-    fourier: torch.Tensor
-    plane: torch.Tensor
 
     def __init__(self, inputs: int, outputs: int, *, bias: bool = True) -> None:
         super().__init__()
         self.weight = _weight(SIZE, outputs, inputs, inputs=SIZE * inputs)
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-        single, plane = _representations()
-        rows = np.concatenate([single * SIZE**-0.5, plane.reshape(SIZE, 4).T * (2.0 / SIZE) ** 0.5])
-        self.register_buffer("fourier", torch.as_tensor(rows, dtype=torch.float32), persistent=False)
-        self.register_buffer("plane", torch.as_tensor(plane, dtype=torch.float32), persistent=False)
 
-    def transformed(self, features: torch.Tensor) -> torch.Tensor:
-        """Fourier transform of features, to be handed to several maps."""
-        return (self.fourier @ features.flatten(1)).unflatten(1, features.shape[1:])
+    def matrix(self) -> torch.Tensor:
+        """Shape (8 outputs, 8 inputs)."""
+        return self.weight[torch.tensor(relative())].permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
 
-    def of_transformed(self, features: torch.Tensor) -> torch.Tensor:
-        """The map of features that are transformed already: (8, ..., inputs) to (8, ..., outputs)."""
-        places = features.shape[1:-1]
-        features = features.flatten(1, -2)
-        outputs, inputs = self.weight.shape[1:]
-        scale = self.fourier[:4] * SIZE**0.5
-        single = torch.einsum("kg,goi->kio", scale, self.weight)
-        double = torch.einsum("gbc,goi->cibo", self.plane, self.weight).reshape(2 * inputs, 2 * outputs)
-        pairs = features[4:].unflatten(0, (2, 2))
-        mixed = torch.cat([pairs[:, 0], pairs[:, 1]], dim=-1) @ double
-        mixed = mixed.unflatten(-1, (2, outputs)).movedim(-2, 1).flatten(0, 1)
-        found = torch.cat([features[:4] @ single, mixed])
-        found = (self.fourier.T @ found.flatten(1)).unflatten(1, (*places, outputs))
-        return found if self.bias is None else found + self.bias
+    def offset(self) -> torch.Tensor | None:
+        """Shape (8 outputs,), or none."""
+        return None if self.bias is None else self.bias.repeat(SIZE)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (8, ..., inputs) to (8, ..., outputs)."""
-        return self.of_transformed(self.transformed(features))
+        """Features (..., 8 inputs) to features (..., 8 outputs)."""
+        return linear(features, self.matrix(), self.offset())
 
 
 class Convolve(nn.Module):
@@ -168,15 +148,13 @@ class Convolve(nn.Module):
         return torch.cat(rows)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (B, 8 inputs, Y, X) to features (B, 8 outputs, Y / stride, X / stride)."""
-        reach = (self.weight.shape[-1] - self._stride) // 2
-        wide = pad(features, (reach,) * 4, mode="replicate") if reach else features
+        """Features (B, Y, X, 8 inputs) to features (B, Y / stride, X / stride, 8 outputs)."""
         bias = None if self.bias is None else self.bias.repeat(SIZE)
-        return _convolved(wide, self.kernels(), bias, self._stride)
+        return _convolved(features, self.kernels(), bias, self._stride)
 
 
 class Spread(Convolve):
-    """Tokens (copies first, channels last) to patches of features."""
+    """Features of tokens to patches of features."""
 
     def __init__(self, inputs: int, outputs: int, patch: int) -> None:
         super().__init__(inputs, outputs, patch, patch, bias=False)
@@ -184,11 +162,11 @@ class Spread(Convolve):
             self.weight.mul_(patch)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens (8, B, rows, columns, inputs) to features (B, 8 outputs, Y, X)."""
+        """Features (B, rows, columns, 8 inputs) to features (B, patch rows, patch columns, 8 outputs)."""
         patch = self.weight.shape[-1]
-        matrix = self.kernels().permute(0, 2, 3, 1).flatten(0, 2)
-        joined = tokens.permute(1, 2, 3, 0, 4).flatten(3)
-        return pixel_shuffle(linear(joined, matrix).permute(0, 3, 1, 2), patch)
+        matrix = self.kernels().permute(2, 3, 0, 1).flatten(0, 2)
+        found = linear(tokens, matrix).unflatten(-1, (patch, patch, -1))
+        return found.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
 class Around(nn.Module):
@@ -201,12 +179,11 @@ class Around(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features to features of the same shape."""
         kernels = torch.cat([moved(self.weight, g) for g in ELEMENTS])
-        reach = self.weight.shape[-1] // 2
-        return conv2d(pad(features, (reach,) * 4, mode="replicate"), kernels, groups=features.shape[1])
+        return _convolved(features, kernels, None, groups=features.shape[-1])
 
 
 class Lower(nn.Module):
-    """Features (channels first) to patches of plain fields that an orthogonal representation turns; zero at first.
+    """Features to patches of plain fields that an orthogonal representation turns; zero at first.
 
     Parameters
     ----------
@@ -231,13 +208,13 @@ class Lower(nn.Module):
         self._patch = patch
 
     def forward(self, features: torch.Tensor, fields: int | None = None) -> torch.Tensor:
-        """Features (B, 8 channels, Y, X) to fields (B, F, patch Y, patch X).
+        """Features (B, Y, X, 8 channels) to fields (B, F, patch Y, patch X).
 
         With ``fields`` only so many of the first: no element may turn them into later ones.
         """
         rows = len(self.weight) if fields is None else fields * self._patch**2
         matrix = torch.cat([r @ self.weight[:rows] for r in self.representation[:, :rows, :rows]], dim=1)
-        return pixel_shuffle(_convolved(features, matrix[:, :, None, None], None, 1), self._patch)
+        return pixel_shuffle(linear(features, matrix).permute(0, 3, 1, 2), self._patch)
 
 
 def pairs_moved(bias: torch.Tensor) -> torch.Tensor:

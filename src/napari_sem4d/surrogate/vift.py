@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import gelu, layer_norm, pad
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.surrogate.directions import terms, turned
@@ -112,7 +112,6 @@ class ViFT(nn.Module):
         tokens = self.embed(_even(cells))
         if a.horizons:
             tokens = tokens + self.embed_token(surface.tokens)
-        tokens = tokens.unflatten(1, (SIZE, a.width)).permute(1, 0, 3, 4, 2)
         of_cells = [next(films) for _ in self.after]
         for block in self.blocks:
             tokens = block(tokens, next(films))
@@ -121,7 +120,7 @@ class ViFT(nn.Module):
             cells = block(cells, film)
         # Without relief there is nothing to correct; what follows is linear.
         relief = surface.relief.repeat_interleave(PATCH // CELL, 1).repeat_interleave(PATCH // CELL, 2)
-        hidden = gelu(self.head(_even(cells))) * relief[:, None]
+        hidden = gelu(self.head(_even(cells))) * relief[..., None]
         fields = None if thresholds is None else thresholds * len(terms(a.order))
         return a.bound * torch.tanh(self.lower(hidden, fields) / a.bound)
 
@@ -135,10 +134,7 @@ class _CellBlock(nn.Module):
         self.second = Convolve(width, width, 3)
 
     def forward(self, cells: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
-        hidden = self.first(_even(cells)).unflatten(1, (SIZE, -1))
-        scale, shift = film[:, None, :, None, None].chunk(2, dim=2)
-        hidden = torch.addcmul(shift, hidden, 1.0 + scale)
-        return cells + self.second(gelu(hidden.flatten(1, 2)))
+        return cells + self.second(gelu(_filmed(self.first(_even(cells)), film)))
 
 
 class _TokenBlock(nn.Module):
@@ -151,8 +147,7 @@ class _TokenBlock(nn.Module):
         self.narrow = Mix(a.expansion * a.width, a.width)
 
     def forward(self, tokens: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
-        scale, shift = film[:, None, None, :].chunk(2, dim=-1)
-        tokens = tokens + self.mixer(torch.addcmul(shift, _normal(tokens), 1.0 + scale))
+        tokens = tokens + self.mixer(_filmed(_normal(tokens), film))
         return tokens + self.narrow(gelu(self.widen(_normal(tokens))))
 
 
@@ -171,23 +166,42 @@ class _Attention(nn.Module):
         self.out = Mix(width, width)
         reach = _WINDOW + 2 * _BESIDE
         self.bias = nn.Parameter(torch.zeros(_WINDOW, _WINDOW, reach, reach))
+        self._width = width
         self._shift = _WINDOW // 2 if shifted else 0
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         shift = self._shift
-        transformed = self.queries.transformed(tokens)
-        maps = (self.queries, self.keys, self.values)
-        queries, keys, values = (m.of_transformed(transformed) for m in maps)
+        queries, keys, values = (m(tokens) for m in (self.queries, self.keys, self.values))
         if shift:
             queries, keys, values = (pad(x, (0, 0, shift, shift, shift, shift)) for x in (queries, keys, values))
-        rows, columns, width = queries.shape[2:]
-        split = (rows // _WINDOW, _WINDOW), (columns // _WINDOW, _WINDOW)
-        ours = queries.unflatten(3, split[1]).unflatten(2, split[0]).transpose(3, 4).flatten(4, 5)
-        bias = pairs_moved(self.bias)[:, None, None, None]
-        weights = torch.softmax((width**-0.5 * ours) @ _around(keys).transpose(-1, -2) + bias, dim=-1)
-        mixed = (weights @ _around(values)).unflatten(4, (_WINDOW, _WINDOW)).transpose(3, 4)
-        mixed = mixed.flatten(4, 5).flatten(2, 3)
-        return self.out(mixed[:, :, shift : rows - shift, shift : columns - shift])
+        rows, columns = queries.shape[1:3]
+        weights = self._width**-0.5 * self._windows(queries, 0) @ self._windows(keys, _BESIDE).transpose(-1, -2)
+        weights = torch.softmax(weights + pairs_moved(self.bias)[:, None, None, None], dim=-1)
+        mixed = (weights @ self._windows(values, _BESIDE)).unflatten(4, (_WINDOW, _WINDOW))
+        mixed = mixed.permute(1, 2, 4, 3, 5, 0, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
+        return self.out(mixed[:, shift : rows - shift, shift : columns - shift])
+
+    def _windows(self, tokens: torch.Tensor, beside: int) -> torch.Tensor:
+        """Tokens (B, rows, columns, 8 width) in and beside windows: (8, B, windows, windows, tokens, width).
+
+        Beyond the border there are zeros: the border lies within the surroundings that are cut off.
+        """
+        windows = _split(_split(tokens, 1, beside), 3, beside).unflatten(-1, (SIZE, self._width))
+        return windows.permute(5, 0, 1, 3, 2, 4, 6).flatten(4, 5)
+
+
+def _split(tokens: torch.Tensor, axis: int, beside: int) -> torch.Tensor:
+    """Split an axis into windows, each widened by the tokens on both of its sides."""
+    windows = tokens.unflatten(axis, (-1, _WINDOW))
+    if not beside:
+        return windows
+    count = windows.shape[axis]
+    before = windows.narrow(axis + 1, _WINDOW - beside, beside)
+    after = windows.narrow(axis + 1, 0, beside)
+    nothing = torch.zeros_like(after.narrow(axis, 0, 1))
+    before = torch.cat([nothing, before.narrow(axis, 0, count - 1)], dim=axis)
+    after = torch.cat([after.narrow(axis, 1, count - 1), nothing], dim=axis)
+    return torch.cat([before, windows, after], dim=axis + 1)
 
 
 class _Convolution(nn.Module):
@@ -199,40 +213,24 @@ class _Convolution(nn.Module):
         self.out = Mix(width, width)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        fields = self.around(tokens.permute(1, 0, 4, 2, 3).flatten(1, 2))
-        return self.out(fields.unflatten(1, (SIZE, -1)).permute(1, 0, 3, 4, 2))
+        return self.out(self.around(tokens))
 
 
-def _around(tokens: torch.Tensor) -> torch.Tensor:
-    """Tokens in and around every window: (8, B, rows, columns, width) to (8, B, windows, windows, tokens, width).
-
-    Beyond the border there are zeros: the border lies within the surroundings that are cut off.
-    """
-    wide = _with_next(_with_next(tokens, 2), 4)
-    return wide.transpose(3, 4).flatten(4, 5)
-
-
-def _with_next(tokens: torch.Tensor, axis: int) -> torch.Tensor:
-    """Split an axis into windows, each widened by the tokens on both of its sides."""
-    windows = tokens.unflatten(axis, (-1, _WINDOW))
-    count = windows.shape[axis]
-    before = windows.narrow(axis + 1, _WINDOW - _BESIDE, _BESIDE)
-    after = windows.narrow(axis + 1, 0, _BESIDE)
-    nothing = torch.zeros_like(after.narrow(axis, 0, 1))
-    before = torch.cat([nothing, before.narrow(axis, 0, count - 1)], dim=axis)
-    after = torch.cat([after.narrow(axis, 1, count - 1), nothing], dim=axis)
-    return torch.cat([before, windows, after], dim=axis + 1)
+def _filmed(features: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
+    """Features (B, Y, X, 8 channels) scaled and shifted by the conditions (B, 2 channels), all copies alike."""
+    scale, shift = film.chunk(2, dim=-1)
+    scale, shift = (x.repeat(1, SIZE)[:, None, None] for x in (scale, shift))
+    return torch.addcmul(shift, features, 1.0 + scale)
 
 
 def _even(cells: torch.Tensor) -> torch.Tensor:
-    """Features (B, channels, Y, X) of root mean square 1 in every place."""
-    return cells * torch.rsqrt(cells.square().mean(1, keepdim=True) + 1e-4)
+    """Features of root mean square 1 in every place."""
+    return cells * torch.rsqrt(cells.square().mean(-1, keepdim=True) + 1e-4)
 
 
 def _normal(tokens: torch.Tensor) -> torch.Tensor:
-    """Tokens (8, ..., width) of mean 0 and variance 1 over copies and channels."""
-    centred = tokens - tokens.mean((0, -1), keepdim=True)
-    return centred * torch.rsqrt(centred.square().mean((0, -1), keepdim=True) + 1e-5)
+    """Features of mean 0 and variance 1 in every place."""
+    return layer_norm(tokens, tokens.shape[-1:], eps=1e-5)
 
 
 def _scaled(conditions: torch.Tensor) -> torch.Tensor:
