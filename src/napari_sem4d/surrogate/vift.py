@@ -118,11 +118,11 @@ class ViFT(nn.Module):
         cells = cells + self.spread(_normal(tokens))
         for block, film in zip(self.after, of_cells, strict=True):
             cells = block(cells, film)
-        # Without relief there is nothing to correct; what follows is linear.
-        relief = surface.relief.repeat_interleave(PATCH // CELL, 1).repeat_interleave(PATCH // CELL, 2)
-        hidden = gelu(self.head(_even(cells))) * relief[..., None]
         fields = None if thresholds is None else thresholds * len(terms(a.order))
-        return a.bound * torch.tanh(self.lower(hidden, fields) / a.bound)
+        found = self.lower(gelu(self.head(_even(cells))), fields)
+        # Without relief there is nothing to correct.
+        relief = surface.relief.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)
+        return a.bound * torch.tanh(found * (relief[:, None] / a.bound))
 
 
 class _CellBlock(nn.Module):
