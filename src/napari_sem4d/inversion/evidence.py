@@ -11,8 +11,8 @@ from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 _EDGES = 1 / 3
-"""The evidence takes relief for spread evenly. Where it is gathered in a few edges the prior bites harder there;
-with a third of the weight steps keep their height, and smooth relief is at most 5 % noisier."""
+"""The evidence takes relief for spread evenly, but real relief is gathered in edges, where the prior bites harder;
+with a third of the weight smooth relief is at most 5 % noisier. What is left at edges is for ``edges``."""
 _BINS = 1000
 _SPAN = 14.0
 """Natural logarithm of how far from the present weight the best one is looked for."""

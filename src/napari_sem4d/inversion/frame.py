@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
+from napari_sem4d.inversion.edges import edge_share
 from napari_sem4d.inversion.evidence import evidence_weight, provisional_weight, reduced_chi_square
 from napari_sem4d.inversion.model_noise import ModelNoise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
@@ -113,7 +114,7 @@ def solve_frame(
     settings: InversionSettings,
     on_step: Callable[[State], None] | None = None,
 ) -> FrameSolution:
-    """Minimise from the first guess; find the curvature weight where the settings leave it open.
+    """Minimise from the first guess; find the curvature weight where the settings leave it open, and edges.
 
     Parameters
     ----------
@@ -126,6 +127,8 @@ def solve_frame(
     if settings.curvature_weight is None:
         weight, state = find_weight(objective, state, settings, on_step)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
+    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step)
+    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
     model = ModelNoise.of(objective.engine, state.height)
     explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())

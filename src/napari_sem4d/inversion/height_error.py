@@ -16,6 +16,8 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 # Waves shorter than this are as sharp as the signals nearby, longer ones as the signals of the whole image.
 _LOCAL_WAVE_PX = 64
 _LOCAL_SMOOTHING_PX = 6.0
+_SHARES = (1.0, 0.56, 0.32, 0.18, 0.1)
+"""Shares of the prior that the variance is worked out for; between them it is interpolated."""
 _DRAW_TOLERANCE = 1e-3
 
 
@@ -25,8 +27,9 @@ def height_std(
     """Standard uncertainty of height that follows from the noise, in the gauge of the datum.
 
     The Gauss-Newton covariance in the cosine basis, with the information of a mean pixel, the yield eliminated
-    and the noise's own spectrum; its short-wave part is scaled by the information around each pixel. Exact
-    where the information is the same everywhere; checked against posterior draws elsewhere.
+    and the noise's own spectrum; its short-wave part is scaled by the information around each pixel, and by
+    what the prior counts there. Exact where both are the same everywhere; checked against posterior draws
+    elsewhere.
 
     Parameters
     ----------
@@ -46,15 +49,24 @@ def height_std(
     data = hessian.height_information()
     prior = hessian.curvature_weight * hessian.height_prior_unit
     coloured = data if noise_colour is None else data * noise_colour
-    covariance = (coloured + prior) / (data + prior).clamp_min(1e-30).square()
-    covariance[0, 0] = 0.0  # the mean is the datum
+
+    def under(share: float) -> torch.Tensor:
+        found = (coloured + share * prior) / (data + share * prior).clamp_min(1e-30).square()
+        found[0, 0] = 0.0  # the mean is the datum
+        return found
+
+    covariance = under(1.0)
     ky, kx = angular_frequencies((data.shape[0], data.shape[1]), data.dtype, data.device)
     is_long = (ky.square() + kx.square()).sqrt() < 2 * math.pi / _LOCAL_WAVE_PX
     long = _variance(torch.where(is_long, covariance, 0.0))
     short = _variance(torch.where(is_long, 0.0, covariance))
     if remove_plane:
         long = (long - _plane_part(covariance)).clamp_min(0.0)
-    return (long + short * _local_factor(state)).sqrt()
+    factor = _local_factor(state)
+    if objective.priors.share is not None:
+        sums = [float(torch.where(is_long, 0.0, under(share)).sum(dtype=torch.float64)) for share in _SHARES]
+        factor = factor * _at_edges(objective.priors.share, sums)
+    return (long + short * factor).sqrt()
 
 
 def noise_colour(
@@ -178,6 +190,16 @@ def _plane_part(covariance: torch.Tensor) -> torch.Tensor:
         variance = (unit * with_height).sum()
         total += 2 * ramp * with_height - ramp.square() * variance
     return total
+
+
+def _at_edges(share: torch.Tensor, sums: list[float]) -> torch.Tensor:
+    """Short-wave variance where the prior counts less, over that where it counts in full."""
+    at = share.clamp(_SHARES[-1], 1.0).log()
+    knots = torch.tensor(_SHARES, dtype=torch.float64).log().to(at)
+    values = torch.tensor([s / sums[0] for s in sums], dtype=torch.float64).log().to(at)
+    right = torch.searchsorted(-knots, (-at).contiguous()).clamp(1, len(_SHARES) - 1)
+    part = (at - knots[right - 1]) / (knots[right] - knots[right - 1])
+    return torch.exp((1.0 - part) * values[right - 1] + part * values[right])
 
 
 def _local_factor(state: State) -> torch.Tensor:

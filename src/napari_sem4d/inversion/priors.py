@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
+from torch.nn.functional import avg_pool2d, pad
 
 from napari_sem4d.inversion.cosine import angular_frequencies
 
@@ -13,9 +14,9 @@ from napari_sem4d.inversion.cosine import angular_frequencies
 class Priors:
     """A prior on the curvature of height and one on the gradient of relative yield, both quadratic.
 
-    ``1/2 curvature_weight * sum(h_xx^2 + 2 h_xy^2 + h_yy^2)`` with derivatives in 1/nm, taken inside the image
-    only, so that every plane is free; ``1/2 yield_weight * sum(|difference of neighbouring pixels|^2)``, which
-    leaves the mean yield (the frame's common gain) free.
+    ``1/2 curvature_weight * sum(share (h_xx^2 + 2 h_xy^2 + h_yy^2))`` with derivatives in 1/nm, taken inside the
+    image only, so that every plane is free; ``1/2 yield_weight * sum(|difference of neighbouring pixels|^2)``,
+    which leaves the mean yield (the frame's common gain) free.
 
     Attributes
     ----------
@@ -25,20 +26,27 @@ class Priors:
         Inverse square of the expected change of relative yield from pixel to pixel.
     pixel_nm : float
         Edge of a pixel, nm.
+    share : torch.Tensor, shape (Y, X), optional
+        What the curvature of each pixel counts; less than 1 at edges. Without it 1 everywhere.
     """
 
     curvature_weight: float
     yield_weight: float
     pixel_nm: float
+    share: torch.Tensor | None = None
 
     def with_curvature_weight(self, weight: float) -> Priors:
         """The same with another weight of the curvature prior, nm^2."""
         return replace(self, curvature_weight=weight)
 
+    def with_share(self, share: torch.Tensor | None) -> Priors:
+        """The same with another share of the pixels."""
+        return replace(self, share=share)
+
     def value(self, height: torch.Tensor, relative_yield: torch.Tensor) -> float:
         """Half the quadratic forms."""
-        h_xx, h_yy, h_xy = self._curvatures(height)
-        bend = sum(float((c * c).sum(dtype=torch.float64)) * f for c, f in ((h_xx, 1), (h_yy, 1), (h_xy, 2)))
+        both = zip(self._curvatures(height), self._shares(height), (1, 1, 2), strict=True)
+        bend = sum(factor * float((s * c * c).sum(dtype=torch.float64)) for c, s, factor in both)
         rough = sum(
             float((d * d).sum(dtype=torch.float64))
             for d in (torch.diff(relative_yield, dim=0), torch.diff(relative_yield, dim=1))
@@ -48,9 +56,11 @@ class Priors:
     def apply(self, height: torch.Tensor, relative_yield: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Product with the priors' Hessian, which is also their gradient."""
         h_xx, h_yy, h_xy = self._curvatures(height)
+        s_xx, s_yy, s_xy = self._shares(height)
         w, v = self.curvature_weight, self.yield_weight
+        to_height = self._curvatures_adjoint(h_xx * (w * s_xx), h_yy * (w * s_yy), h_xy * (2 * w * s_xy))
         d_y, d_x = torch.diff(relative_yield, dim=0), torch.diff(relative_yield, dim=1)
-        return self._curvatures_adjoint(h_xx * w, h_yy * w, h_xy * (2 * w)), _differences_adjoint(d_y * v, d_x * v)
+        return to_height, _differences_adjoint(d_y * v, d_x * v)
 
     def sample_gradient(
         self, shape: tuple[int, int], generator: torch.Generator, like: torch.Tensor
@@ -61,18 +71,37 @@ class Priors:
             return torch.randn(rows, columns, generator=generator, dtype=like.dtype).to(like.device)
 
         rows, columns = shape
+        s_xx, s_yy, s_xy = (s.sqrt() for s in self._shares(like))
         w, v = self.curvature_weight**0.5, self.yield_weight**0.5
         to_height = self._curvatures_adjoint(
-            normal(rows, columns - 2) * w,
-            normal(rows - 2, columns) * w,
-            normal(rows - 1, columns - 1) * (w * 2**0.5),
+            normal(rows, columns - 2) * (w * s_xx),
+            normal(rows - 2, columns) * (w * s_yy),
+            normal(rows - 1, columns - 1) * (w * 2**0.5 * s_xy),
         )
         return to_height, _differences_adjoint(normal(rows - 1, columns) * v, normal(rows, columns - 1) * v)
 
     def curvature_symbol(self, shape: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
-        """Eigenvalues of the curvature form per unit weight in the cosine basis, 1/nm^4 (borders neglected)."""
+        """Eigenvalues of the curvature form per unit weight in the cosine basis, 1/nm^4.
+
+        Borders and the pixels' shares are neglected.
+        """
         laplacian = laplacian_symbol(shape, like)
         return (laplacian / self.pixel_nm**2) ** 2
+
+    def bend(self, height: torch.Tensor) -> torch.Tensor:
+        """Square of the curvature, ``h_xx^2 + 2 h_xy^2 + h_yy^2``, of every pixel, 1/nm^2, shape (Y, X)."""
+        h_xx, h_yy, h_xy = (c.square()[None, None] for c in self._curvatures(height))
+        along_x = pad(h_xx, (1, 1, 0, 0), mode="replicate")
+        along_y = pad(h_yy, (0, 0, 1, 1), mode="replicate")
+        twist = avg_pool2d(pad(h_xy, (1, 1, 1, 1), mode="replicate"), 2, 1)
+        return (along_x + along_y + 2.0 * twist)[0, 0]
+
+    def _shares(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Shares of the three curvatures, each where that curvature is."""
+        if self.share is None:
+            one = like.new_ones(())
+            return one, one, one
+        return self.share[:, 1:-1], self.share[1:-1], avg_pool2d(self.share[None, None], 2, 1)[0, 0]
 
     def _curvatures(self, height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         per_area = 1.0 / self.pixel_nm**2
