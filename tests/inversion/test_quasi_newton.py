@@ -7,7 +7,7 @@ from inversion_scenes import PIXEL_NM, make_engine_for, make_scene, random_relie
 
 from napari_sem4d.inversion.objective import Objective
 from napari_sem4d.inversion.priors import Priors
-from napari_sem4d.inversion.quasi_newton import minimise
+from napari_sem4d.inversion.quasi_newton import Learnt, minimise
 
 
 class Counting:
@@ -65,3 +65,33 @@ def test_every_step_lowers_the_objective():
     minimise(objective, start, 12, 1e-9, lambda s: values.append(s.objective))
     assert len(values) > 3
     assert all(later < earlier for earlier, later in pairwise(values))
+
+
+def test_what_a_step_has_shown_is_the_gradients_change_under_any_prior():
+    scene, _, weak = problem(0.5)
+    strong = weak.with_priors(weak.priors.with_curvature_weight(1e5))
+    heights = 0.8 * scene.height, 0.9 * scene.height
+    ones = scene.relative_yield
+    learnt = Learnt()
+    first, second = (weak.gradient(weak.at(h, ones)) for h in heights)
+    step = heights[1] - heights[0], torch.zeros_like(ones)
+    learnt.add(weak, step, (second[0] - first[0], second[1] - first[1]))
+    (pair,) = learnt.under(strong)
+    first, second = (strong.gradient(strong.at(h, ones)) for h in heights)
+    for found, before, after in zip(pair.change, first, second, strict=True):
+        assert torch.allclose(found, after - before, rtol=1e-9, atol=1e-12 * float(after.abs().max()))
+
+
+def test_what_was_learnt_under_a_weak_prior_saves_evaluations_under_another():
+    counts, minima = [], []
+    for keep in (False, True):
+        scene, counting, weak = problem(0.7)
+        learnt = Learnt()
+        state = minimise(weak, weak.at(0.8 * scene.height, scene.relative_yield), 30, 1e-2, learnt=learnt)
+        strong = weak.with_priors(weak.priors.with_curvature_weight(2e4))
+        counting.count = 0
+        found = minimise(strong, strong.again(state), 30, 1e-7, learnt=learnt if keep else None)
+        counts.append(counting.count)
+        minima.append(found.objective)
+    assert counts[1] <= counts[0]
+    assert abs(minima[1] / minima[0] - 1.0) < 1e-5

@@ -26,7 +26,7 @@ def edge_share(priors: Priors, height: torch.Tensor) -> torch.Tensor:
     Parameters
     ----------
     priors : Priors
-        With the weight that the solution was found under.
+        With the weight that the solution belongs to.
     height : torch.Tensor, shape (Y, X)
         nm.
 

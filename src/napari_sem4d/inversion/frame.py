@@ -15,7 +15,7 @@ from napari_sem4d.inversion.model_noise import ModelNoise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.priors import Priors
-from napari_sem4d.inversion.quasi_newton import minimise
+from napari_sem4d.inversion.quasi_newton import Learnt, minimise
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 # The weight is predicted from a solution that the prior has hardly touched.
@@ -99,11 +99,12 @@ def find_weight(
     state: State,
     settings: InversionSettings,
     on_step: Callable[[State], None] | None = None,
+    learnt: Learnt | None = None,
 ) -> tuple[float, State]:
     """The curvature weight that one frame calls for, and the solution under a weaker one that told it."""
     priors = objective.priors
     weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
-    state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step)
+    state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
     return evidence_weight(weak, state, None if model is None else model.variance()), state
 
@@ -124,12 +125,17 @@ def solve_frame(
     on_step : callable, optional
         Called with every accepted state; may raise to cancel.
     """
+    learnt = Learnt()
     if settings.curvature_weight is None:
-        weight, state = find_weight(objective, state, settings, on_step)
+        found_under = _WEAK * objective.priors.curvature_weight
+        weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step)
-    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
-    state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step)
+    else:
+        found_under = settings.curvature_weight
+        state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
+    height = SpectralHessian.of(objective, state).height_expected(state.height, found_under)
+    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, height)))
+    state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
     explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())
     return FrameSolution(objective, state, reduced_chi_square(objective, state), model, explained)

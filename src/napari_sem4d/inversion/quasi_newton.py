@@ -25,6 +25,7 @@ def minimise(
     max_steps: int,
     tolerance: float,
     on_step: Callable[[State], None] | None = None,
+    learnt: Learnt | None = None,
 ) -> State:
     """Minimise the objective from a state.
 
@@ -45,13 +46,16 @@ def minimise(
         Ends when a further step's expected decrease is below this share of the objective.
     on_step : callable, optional
         Called with every accepted state; may raise to cancel.
+    learnt : Learnt, optional
+        What the steps of minimisations before have shown of the same data; those of this one are added.
 
     Returns
     -------
     State
         With an objective not above that of the start.
     """
-    pairs: deque[_Pair] = deque(maxlen=_PAIRS)
+    learnt = Learnt() if learnt is None else learnt
+    pairs = learnt.under(objective)
     length = 1.0
     gradient = objective.gradient(state)
     for step in range(max_steps):
@@ -72,8 +76,31 @@ def minimise(
             break
         if step + 1 < max_steps:
             gradient = objective.gradient(state)
-            pairs.extend(_Pair.between(previous, state, before, gradient))
+            step_taken = state.height - previous.height, state.relative_yield - previous.relative_yield
+            change = gradient[0] - before[0], gradient[1] - before[1]
+            pairs.extend(_Pair.of(step_taken, change))
+            learnt.add(objective, step_taken, change)
     return state
+
+
+class Learnt:
+    """What steps have shown of the data's curvature, to be used again under other priors."""
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[Fields, Fields]] = deque(maxlen=_PAIRS)
+
+    def add(self, objective: Objective, step: Fields, change: Fields) -> None:
+        """Keep a step and the change of the gradient that came with it, less that of the quadratic priors."""
+        prior = objective.priors.apply(*step)
+        self._steps.append((step, (change[0] - prior[0], change[1] - prior[1])))
+
+    def under(self, objective: Objective) -> deque[_Pair]:
+        """The pairs as they would be under an objective's priors."""
+        pairs: deque[_Pair] = deque(maxlen=_PAIRS)
+        for step, change in self._steps:
+            prior = objective.priors.apply(*step)
+            pairs.extend(_Pair.of(step, (change[0] + prior[0], change[1] + prior[1])))
+        return pairs
 
 
 @dataclass(frozen=True)
@@ -85,10 +112,8 @@ class _Pair:
     product: float
 
     @classmethod
-    def between(cls, previous: State, state: State, before: Fields, gradient: Fields) -> list[_Pair]:
+    def of(cls, step: Fields, change: Fields) -> list[_Pair]:
         """The pair of a step; none where the objective was not convex along it."""
-        step = state.height - previous.height, state.relative_yield - previous.relative_yield
-        change = gradient[0] - before[0], gradient[1] - before[1]
         product = dot(step, change)
         least = _LEAST_CURVATURE * (dot(step, step) * dot(change, change)) ** 0.5
         return [cls(step, change, product)] if product > least else []
