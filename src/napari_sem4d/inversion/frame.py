@@ -127,14 +127,10 @@ def solve_frame(
     """
     learnt = Learnt()
     if settings.curvature_weight is None:
-        found_under = _WEAK * objective.priors.curvature_weight
         weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    else:
-        found_under = settings.curvature_weight
-        state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
-    height = SpectralHessian.of(objective, state).height_expected(state.height, found_under)
-    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, height)))
+    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
+    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
     explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())

@@ -65,12 +65,6 @@ class SpectralHessian:
             float(self.height_data.max()) * 1e-12
         )
 
-    def height_expected(self, height: torch.Tensor, found_under: float) -> torch.Tensor:
-        """About what the solution would be under this curvature weight, from one under a weaker one (nm^2)."""
-        data, unit = self.height_information(), self.height_prior_unit
-        kept = (data + found_under * unit) / (data + self.curvature_weight * unit)
-        return idct2(dct2(height) * kept.clamp_max(1.0))
-
     def preconditioner(self) -> Preconditioner:
         """The inverse, as an operator on pixels."""
         height = 1.0 / self.height_total
