@@ -112,13 +112,9 @@ class Mix(nn.Module):
         """Shape (8 outputs, 8 inputs)."""
         return self.weight[torch.tensor(relative())].permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
 
-    def offset(self) -> torch.Tensor | None:
-        """Shape (8 outputs,), or none."""
-        return None if self.bias is None else self.bias.repeat(SIZE)
-
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (..., 8 inputs) to features (..., 8 outputs)."""
-        return linear(features, self.matrix(), self.offset())
+        return linear(features, self.matrix(), None if self.bias is None else self.bias.repeat(SIZE))
 
 
 class Convolve(nn.Module):
