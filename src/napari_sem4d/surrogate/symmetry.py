@@ -48,6 +48,11 @@ def _weight(*shape: int, inputs: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(*shape).uniform_(-1.0, 1.0) / math.sqrt(inputs))
 
 
+def _for_all(bias: torch.Tensor | None) -> torch.Tensor | None:
+    """A bias of one copy for all of them."""
+    return None if bias is None else bias.repeat(SIZE)
+
+
 def _convolved(
     features: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor | None, stride: int = 1, groups: int = 1
 ) -> torch.Tensor:
@@ -90,7 +95,7 @@ class Lift(nn.Module):
         seen = [torch.einsum("ocij,cd->odij", self.weight, f) for f in self.frames]
         kernels = torch.cat([moved(w, g) for w, g in zip(seen, ELEMENTS, strict=True)])
         places = fields.permute(0, 2, 3, 1).contiguous()
-        return _convolved(places, kernels, self.bias.repeat(SIZE), self._stride)
+        return _convolved(places, kernels, _for_all(self.bias), self._stride)
 
 
 class Mix(nn.Module):
@@ -114,7 +119,7 @@ class Mix(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (..., 8 inputs) to features (..., 8 outputs)."""
-        return linear(features, self.matrix(), None if self.bias is None else self.bias.repeat(SIZE))
+        return linear(features, self.matrix(), _for_all(self.bias))
 
 
 class Convolve(nn.Module):
@@ -145,8 +150,7 @@ class Convolve(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (B, Y, X, 8 inputs) to features (B, Y / stride, X / stride, 8 outputs)."""
-        bias = None if self.bias is None else self.bias.repeat(SIZE)
-        return _convolved(features, self.kernels(), bias, self._stride)
+        return _convolved(features, self.kernels(), _for_all(self.bias), self._stride)
 
 
 class Spread(Convolve):
