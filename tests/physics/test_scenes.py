@@ -14,7 +14,7 @@ def steepness(scene):
 def test_every_family_of_the_library_is_there():
     wanted = {
         "sine", "grating", "step", "ridge", "trench", "pyramid", "etched_pit", "islands", "terraces",
-        "fractal", "crystals", "sphere", "vickers", "wire", "bumps",
+        "fractal", "crystals", "sphere", "vickers", "wire", "bumps", "polyhedra", "domes",
     }  # fmt: skip
     assert wanted <= set(scene_names())
 

@@ -95,6 +95,13 @@ def test_a_training_takes_over_what_fits_of_a_network_of_another_depth(data, tmp
     assert all(tensor.isfinite().all() for tensor in started.values())
 
 
+def test_a_training_that_takes_over_weights_without_elevations_starts_with_the_same_answers(data, tmp_path):
+    list(Training(of_depth(1, elevations=False), data, data, tmp_path / "old").run())
+    old = read_tensors(tmp_path / "old" / "vift.safetensors")
+    started = Training(of_depth(1), data, data, tmp_path / "new", start=old)
+    assert started.error(data) == pytest.approx(old.card["held_out_error"], rel=1e-5)
+
+
 def test_a_training_does_not_start_from_weights_of_other_sizes(data, tmp_path):
     list(Training(of_depth(1), data, data, tmp_path / "old").run())
     old = read_tensors(tmp_path / "old" / "vift.safetensors")

@@ -24,7 +24,8 @@ def network(seed=0, dtype=torch.float32, **changes):
     torch.manual_seed(seed)
     net = ViFT(Architecture(width=4, depth=2, cell_width=3, head_width=6, **changes))
     torch.nn.init.normal_(net.lower.weight, std=0.3)
-    torch.nn.init.normal_(net.stem_horizons.weight, std=0.3)
+    for lift in (net.stem_horizons, net.stem_elevations):
+        torch.nn.init.normal_(lift.weight, std=0.3)
     torch.nn.init.normal_(net.blocks[0].mixer.bias if changes.get("mixer") != "convolution" else net.stem.bias)
     return net.to(dtype).eval().requires_grad_(False)
 
@@ -36,7 +37,7 @@ def test_an_untrained_network_changes_nothing():
 def test_inputs_do_not_know_an_absolute_height():
     height = surface(dtype=torch.float64)
     here, lifted = seen(height, PITCH), seen(height + 123.0, PITCH)
-    for name in ("pixels", "cells", "tokens", "relief"):
+    for name in ("pixels", "cells", "elevations", "tokens", "relief"):
         assert torch.allclose(getattr(lifted, name), getattr(here, name), atol=1e-10)
 
 
@@ -120,6 +121,27 @@ def test_a_cell_sees_how_high_a_wall_close_by_rises():
         slope = 4.0 / (away * CELL * PITCH)
         assert float(right[20 - away]) == pytest.approx(slope / np.hypot(1.0, slope), abs=0.01)
     assert float(left[:19].abs().max()) < 1e-9
+
+
+def test_a_cell_sees_how_far_the_surface_rises_and_falls_beside_it():
+    plane = torch.arange(64, dtype=torch.float64)[None, None].expand(1, 48, 64) * 0.5 * PITCH
+    elevations = seen(plane, PITCH).elevations.unflatten(1, (3, 8))
+    rising, falling = 0.5 / np.hypot(1.0, 0.5), -0.5 / np.hypot(1.0, 0.5)
+    assert torch.allclose(elevations[:, :, 0], torch.full_like(elevations[:, :, 0], rising))
+    assert torch.allclose(elevations[:, :, 4], torch.full_like(elevations[:, :, 4], falling))
+    assert torch.allclose(elevations[:, :, 2], torch.zeros_like(elevations[:, :, 2]), atol=1e-12)
+    edge = torch.zeros(1, 48, 64, dtype=torch.float64)
+    edge[..., 32:] = -3.0
+    before = seen(edge, PITCH).elevations.unflatten(1, (3, 8))[0, :, 0, 8, 15]
+    depth = -3.0 / (CELL * PITCH) / torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
+    assert torch.allclose(before, depth / torch.hypot(depth, torch.ones_like(depth)))
+
+
+def test_elevations_can_be_left_out_for_comparison():
+    torch.manual_seed(0)
+    assert not any(
+        name.startswith("stem_elevations") for name in ViFT(Architecture(elevations=False)).state_dict()
+    )
 
 
 def test_tokens_cover_the_image():

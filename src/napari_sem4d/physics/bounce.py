@@ -43,6 +43,8 @@ _ENERGY_KEPT = 0.75
 _ZENITH_RAD = math.radians(89.9)
 _LOWEST = 0.5
 """Segments hardly see exits that graze more; their strong forward lobe must not tilt what is fitted above."""
+_TOGETHER = 8
+"""Segments that electrons are carried for together."""
 _NOWHERE = -1e6
 """Height in pixels of what lies beyond the border: no horizon."""
 _NOTHING = 1e-6
@@ -365,11 +367,14 @@ class _Transport(torch.autograd.Function):
     @staticmethod
     def forward(weights: torch.Tensor, extended: torch.Tensor, shares: torch.Tensor, looks: Looks) -> torch.Tensor:
         total = torch.zeros((extended.shape[0], *looks.shape), dtype=extended.dtype, device=extended.device)
-        for share, sector, numbers in looks.groups(shares):
-            part = torch.zeros_like(total)
-            for i, steps in numbers:
-                part.addcmul_(looks.shifted(extended, sector, steps), weights[i])
-            total.addcmul_(part, share[:, None, None])
+        # Many segments at once would not stay in the processor's cache.
+        for first in range(0, len(total), _TOGETHER):
+            some = slice(first, first + _TOGETHER)
+            for share, sector, numbers in looks.groups(shares[:, some]):
+                part = torch.zeros_like(total[some])
+                for i, steps in numbers:
+                    part.addcmul_(looks.shifted(extended[some], sector, steps), weights[i])
+                total[some].addcmul_(part, share[:, None, None])
         return total
 
     @staticmethod

@@ -25,6 +25,8 @@ _BANDS = (1.0, 2.0, 4.0)
 """Standard deviations of the smoothing that heights are taken against, tokens."""
 _FARTHEST = {CELL: 16, PATCH: 12}
 """Cells and tokens that a horizon is looked for in; what is beyond is the bounce term's, which has no length."""
+_STEPS = (1, 2, 4)
+"""Cells away at which the surface's elevation is seen: what an electron meets on its way through the material."""
 _SOFT = 0.05
 _ROUGH, _SMOOTH = 0.05, 1e-3
 """Relief at which half of a correction acts, and below which it vanishes, rho50."""
@@ -57,6 +59,8 @@ class Seen:
         The surface normal's three components and the height above its close neighbourhood.
     cells : torch.Tensor, shape (B, 8, Y / CELL, X / CELL)
         The horizon close by in eight azimuths: where shadows end.
+    elevations : torch.Tensor, shape (B, 24, Y / CELL, X / CELL)
+        How far the surface 1, 2 and 4 cells away lies above or below the cell, in eight azimuths.
     tokens : torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
         Bands of height and the horizon in eight azimuths.
     relief : torch.Tensor, shape (B, Y / PATCH, X / PATCH)
@@ -65,6 +69,7 @@ class Seen:
 
     pixels: torch.Tensor
     cells: torch.Tensor
+    elevations: torch.Tensor
     tokens: torch.Tensor
     relief: torch.Tensor
 
@@ -93,7 +98,8 @@ def seen(height: torch.Tensor, pitch: float) -> Seen:
     for band in bands:
         power = power + band.square()
     size = (power + _SMOOTH**2).sqrt() - _SMOOTH
-    return Seen(pixels, cells, tokens, size / (size + _ROUGH))
+    elevations = torch.stack(_elevations(height, CELL, pitch), dim=1)
+    return Seen(pixels, cells, elevations, tokens, size / (size + _ROUGH))
 
 
 def _means(field: torch.Tensor, edge: int) -> torch.Tensor:
@@ -112,6 +118,11 @@ def pixel_frames() -> np.ndarray:
 def cell_frames() -> np.ndarray:
     """What ``Seen.cells`` become in the frame of every turn and mirror image, shape (8, 8, 8)."""
     return _frames_of(0)
+
+
+def elevation_frames() -> np.ndarray:
+    """What ``Seen.elevations`` become in the frame of every turn and mirror image, shape (8, 24, 24)."""
+    return np.stack([np.kron(np.eye(len(_STEPS)), frame) for frame in _frames_of(0)])
 
 
 def token_frames() -> np.ndarray:
@@ -149,6 +160,20 @@ def _horizons(height: torch.Tensor, edge: int, pitch: float) -> list[torch.Tenso
     return found
 
 
+def _elevations(height: torch.Tensor, edge: int, pitch: float) -> list[torch.Tensor]:
+    """Sine of the surface's elevation at fixed distances, each in eight azimuths; negative where it falls."""
+    height = _means(height, edge) / (edge * pitch)
+    rows, columns = height.shape[-2:]
+    margin = max(_STEPS)
+    wide = _widened(_widened(height, margin, -1), margin, -2)
+    found = []
+    for n in _STEPS:
+        for azimuth, _ in azimuths(_AZIMUTHS):
+            rise = (_shifted(wide, azimuth, n, margin, rows, columns) - height) / (n * azimuth.length)
+            found.append(rise * torch.rsqrt(1.0 + rise * rise))
+    return found
+
+
 def _shifted(
     field: torch.Tensor, azimuth: Azimuth, steps: int, margin: int, rows: int, columns: int
 ) -> torch.Tensor:
@@ -161,15 +186,20 @@ def _smooth(height: torch.Tensor, sigma: float) -> torch.Tensor:
     kernel = _kernel(sigma).to(height)
     reach = kernel.numel() // 2
     for axis in (-1, -2):
-        least = min(reach, height.shape[axis] - 1)
-        # Maps narrower than the kernel repeat their last mirrored value.
-        wide = extend(height, least, least, axis)
-        if least < reach:
-            rest = [0, 0, reach - least, reach - least] if axis == -2 else [reach - least, reach - least, 0, 0]
-            wide = torch.nn.functional.pad(wide[:, None], rest, mode="replicate")[:, 0]
+        wide = _widened(height, reach, axis)
         shape = (1, 1, 1, -1) if axis == -1 else (1, 1, -1, 1)
         height = conv2d(wide[:, None], kernel.reshape(shape))[:, 0]
     return height
+
+
+def _widened(field: torch.Tensor, reach: int, axis: int) -> torch.Tensor:
+    """Continue a field (B, Y, X) on both sides of an axis; narrow maps repeat their last mirrored value."""
+    least = min(reach, field.shape[axis] - 1)
+    wide = extend(field, least, least, axis)
+    if least < reach:
+        rest = [0, 0, reach - least, reach - least] if axis == -2 else [reach - least, reach - least, 0, 0]
+        wide = torch.nn.functional.pad(wide[:, None], rest, mode="replicate")[:, 0]
+    return wide
 
 
 @lru_cache(maxsize=8)

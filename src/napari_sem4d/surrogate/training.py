@@ -248,11 +248,12 @@ class Training:
 def _take_over(start: Tensors, network: ViFT) -> dict[str, torch.Tensor]:
     """Weights to start with: those that fit; the network keeps its own where it has more blocks or inputs."""
     ours, theirs = network.architecture.model_dump(), start.architecture.model_dump()
-    differing = [name for name, value in ours.items() if value != theirs[name] and name != "depth"]
+    free = {"depth", "elevations"}
+    differing = [name for name, value in ours.items() if value != theirs[name] and name not in free]
     if differing:
         raise InputError(
             f"the weights to start from have another {' and '.join(differing)} than the settings' architecture; "
-            "only depth may differ: change the settings, or leave their architecture out"
+            "only depth and elevations may differ: change the settings, or leave their architecture out"
         )
     found = network.state_dict()
     for name, tensor in start.state.items():

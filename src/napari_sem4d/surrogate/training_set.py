@@ -31,6 +31,9 @@ class TrainingSet(StrictModel):
     families: dict[str, dict[str, tuple[float, float]]] = Field(
         description="Families of scenes, with ranges that replace the catalogue's"
     )
+    often: dict[str, float] = Field(
+        default_factory=dict, description="Families drawn more often than once, with how many times"
+    )
     materials: list[str] = Field(min_length=1, description="Materials, drawn evenly")
     energies_kev: dict[float, float] = Field(description="Beam energies, keV, with their weights")
     probes: tuple[float, float] = Field(
@@ -104,7 +107,9 @@ def draw_case(settings: TrainingSet, number: int) -> Case:
     """Draw a case; the same number gives the same case."""
     rng = np.random.default_rng([settings.seed, number])
     mixed = rng.random() < settings.mixed
-    names = tuple(str(n) for n in rng.choice(sorted(settings.families), 2 if mixed else 1))
+    families = sorted(settings.families)
+    shares = np.array([settings.often.get(name, 1.0) for name in families])
+    names = tuple(str(n) for n in rng.choice(families, 2 if mixed else 1, p=shares / shares.sum()))
     if settings.visited is not None and rng.random() < settings.from_visited:
         names, height = ("visited",), cut_of(settings.visited, settings.core + 2 * settings.halo, rng)
     else:

@@ -12,7 +12,15 @@ from torch.nn.functional import gelu, layer_norm, pad
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.surrogate.directions import terms, turned
-from napari_sem4d.surrogate.inputs import CELL, PATCH, cell_frames, pixel_frames, seen, token_frames
+from napari_sem4d.surrogate.inputs import (
+    CELL,
+    PATCH,
+    cell_frames,
+    elevation_frames,
+    pixel_frames,
+    seen,
+    token_frames,
+)
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 
 _WINDOW = 4
@@ -38,6 +46,7 @@ class Architecture(StrictModel):
     thresholds: int = Field(2, ge=1, description="Detector thresholds that emission is given for")
     mixer: Literal["attention", "convolution"] = Field("attention", description="How tokens talk to one another")
     horizons: bool = Field(True, description="Whether horizons, and relief beyond the token, are seen")
+    elevations: bool = Field(True, description="Whether cells see how the surface rises and falls close by")
     conditions: bool = Field(True, description="Whether yield, mean energy and probe are seen")
     bound: float = Field(1.5, gt=0, description="Largest correction of a coefficient, in flat signals")
 
@@ -62,6 +71,9 @@ class ViFT(nn.Module):
         self.stem = Lift(pixel_frames(), a.cell_width, _STEM, CELL)
         self.stem_horizons = Lift(cell_frames(), a.cell_width, 3)
         nn.init.zeros_(self.stem_horizons.weight)
+        if a.elevations:
+            self.stem_elevations = Lift(elevation_frames(), a.cell_width, 3)
+            nn.init.zeros_(self.stem_elevations.weight)
         self.embed = Convolve(a.cell_width, a.width, PATCH // CELL, PATCH // CELL)
         self.embed_token = Lift(token_frames(), a.width, 1)
         self._parts = [2 * a.cell_width] * (before + after) + [2 * a.width] * a.depth
@@ -107,6 +119,8 @@ class ViFT(nn.Module):
         cells = self.stem(surface.pixels)
         if a.horizons:
             cells = cells + self.stem_horizons(surface.cells)
+        if a.elevations:
+            cells = cells + self.stem_elevations(surface.elevations)
         for block in self.before:
             cells = block(cells, next(films))
         tokens = self.embed(_even(cells))

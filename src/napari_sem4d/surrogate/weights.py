@@ -117,7 +117,8 @@ def read_tensors(path: Path) -> Tensors:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        architecture = Architecture.model_validate_json(metadata["architecture"])
+        # Networks of earlier versions saw no elevations, and do not say so.
+        architecture = Architecture.model_validate({"elevations": False, **json.loads(metadata["architecture"])})
         return Tensors(load_file(path), architecture, card, digest)
     except (SafetensorError, KeyError, ValueError) as error:
         raise StoreError(f"the weights {path} are of another version ({error}); install them again") from error

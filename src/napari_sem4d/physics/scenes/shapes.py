@@ -238,10 +238,62 @@ def bumps(
     return _one_material(height)
 
 
+def polyhedra(
+    x: np.ndarray, y: np.ndarray, extent: tuple[float, float], rng: np.random.Generator, *,
+    size: float, slope_deg: float, facets: int, hollow: float,
+) -> Shape:  # fmt: skip
+    """Facets that meet in any direction: blocks bounded by planes of any slope and place, and such hollows."""
+    height = np.zeros(x.shape)
+    steepest = np.tan(np.radians(slope_deg))
+    for _ in range(_count(1.6, size, extent)):
+        width = size * rng.uniform(0.5, 1.5)
+        dx = x - extent[1] * rng.uniform(-0.5, 0.5)
+        dy = y - extent[0] * rng.uniform(-0.5, 0.5)
+        count = max(3, int(facets) + int(rng.integers(-1, 2)))
+        turns = (
+            rng.uniform(0.0, 2.0 * np.pi)
+            + 2.0 * np.pi * (np.arange(count) + rng.uniform(-0.4, 0.4, count)) / count
+        )
+        steep = steepest * np.sqrt(rng.uniform(0.05, 1.0, count))
+        place = 0.5 * width * rng.uniform(0.4, 1.3, count)
+        walls = [s * (p - dx * np.cos(a) - dy * np.sin(a)) for s, p, a in zip(steep, place, turns, strict=True)]
+        # A top that leans, at a height at which some of the walls are cut and others not.
+        lean, way = 0.3 * steepest * rng.random(), rng.uniform(0.0, 2.0 * np.pi)
+        top = width * rng.uniform(0.1, 0.6) * min(steepest, 1.5) + lean * (dx * np.cos(way) + dy * np.sin(way))
+        block = np.minimum(np.min(walls, axis=0), top)
+        ground = rng.uniform(-0.2, 0.3) * width * min(steepest, 1.0)
+        height = (
+            np.minimum(height, -block - ground) if rng.random() < hollow else np.maximum(height, block + ground)
+        )
+    return _one_material(height)
+
+
+def domes(
+    x: np.ndarray, y: np.ndarray, extent: tuple[float, float], rng: np.random.Generator, *,
+    size: float, aspect: float, exponent: float, coverage: float, steepest_deg: float,
+) -> Shape:  # fmt: skip
+    """Oval domes on a flat, sections from a tent's (exponent 1) to a box's; flanks straight beyond a limit."""
+    height = np.zeros(x.shape)
+    rho = np.linspace(0.0, 1.0, 2001)
+    for _ in range(_count(-np.log(1.0 - min(coverage, 0.95)), size, extent)):
+        short = 0.5 * size * rng.uniform(0.6, 1.4)
+        long, top = short * rng.uniform(1.15, 2.5), short * aspect * rng.uniform(0.7, 1.3)
+        n = max(1.0, exponent * rng.uniform(0.8, 1.25))
+        limit = short * np.tan(np.radians(steepest_deg))
+        fall = np.minimum(-np.diff(top * (1.0 - rho**n) ** (1.0 / n)), limit * rho[1])
+        section = top - np.concatenate([[0.0], np.cumsum(fall)])
+        turn = rng.uniform(0.0, 180.0)
+        dx = x - extent[1] * rng.uniform(-0.5, 0.5)
+        dy = y - extent[0] * rng.uniform(-0.5, 0.5)
+        r = np.hypot(_along(dx, dy, turn) / short, _along(dx, dy, turn + 90.0) / long)
+        height = np.maximum(height, np.interp(r, rho, section) - limit * np.maximum(r - 1.0, 0.0))
+    return _one_material(height)
+
+
 SHAPES: dict[str, Callable[..., Shape]] = {
     f.__name__: f
     for f in (
         sine, grating, step, ridge, trench, pyramid, etched_pit, islands, terraces, fractal, crystals, sphere,
-        wire, bumps,
+        wire, bumps, polyhedra, domes,
     )
 }  # fmt: skip
