@@ -32,6 +32,19 @@ def groove(slope=1.0):
     return torch.as_tensor(np.repeat(slope * np.minimum(x, 16.0)[None, :], 64, axis=0))
 
 
+def test_each_of_many_segments_gets_what_it_gets_alone():
+    many = tuple(
+        Segment(name=f"S{i}", polar_deg=(10 + i, 60), azimuth_deg=(20 * i - 30, 20 * i + 30)) for i in range(18)
+    )
+    law = AnalyticLaw(0.32, 0.72, 0.0)
+    height = rough()
+    _, together = BounceTerm(many, lambda _: law)(height, 1.0)
+    for i in (0, 7, 8, 17):  # around the borders of what is carried together
+        _, alone = BounceTerm(many[i : i + 1], lambda _: law)(height, 1.0)
+        # The mean rise of all segments enters the even part, so that a lone segment agrees nearly.
+        assert together[i].numpy() == pytest.approx(alone[0].numpy(), abs=0.03 * float(together[i].max()))
+
+
 def test_sectors_fill_the_turn_and_opposite_azimuths_mirror_one_another():
     for count in (8, 16):
         found = azimuths(count)

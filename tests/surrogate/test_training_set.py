@@ -42,6 +42,14 @@ def test_what_tests_use_is_never_drawn():
     assert not {3.0, 5.0, 10.0, 20.0} & set(settings.energies_kev)
 
 
+def test_families_can_be_drawn_more_often_than_others():
+    settings = load_training_set().model_copy(update={"often": {"domes": 11.0}, "mixed": 0.0})
+    drawn = [draw_case(settings, number).families[0] for number in range(60)]
+    # 11 shares of 22: a half, within three standard deviations.
+    assert len(settings.families) == 12
+    assert 18 <= drawn.count("domes") <= 42
+
+
 def test_hardly_any_slope_is_steeper_than_75_degrees():
     settings = load_training_set()
     for number in range(30):
