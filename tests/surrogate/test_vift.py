@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_sem4d.surrogate.directions import turned
-from napari_sem4d.surrogate.inputs import CELL, PATCH, seen
+from napari_sem4d.surrogate.inputs import CELL, PATCH, elevations, seen
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Mix, moved, relative
 from napari_sem4d.surrogate.vift import MULTIPLE, Architecture, ViFT
 
@@ -37,8 +37,9 @@ def test_an_untrained_network_changes_nothing():
 def test_inputs_do_not_know_an_absolute_height():
     height = surface(dtype=torch.float64)
     here, lifted = seen(height, PITCH), seen(height + 123.0, PITCH)
-    for name in ("pixels", "cells", "elevations", "tokens", "relief"):
+    for name in ("pixels", "cells", "tokens", "relief"):
         assert torch.allclose(getattr(lifted, name), getattr(here, name), atol=1e-10)
+    assert torch.allclose(elevations(height + 123.0, PITCH), elevations(height, PITCH), atol=1e-10)
 
 
 def test_every_plane_looks_the_same_at_all_places_but_beyond_its_border():
@@ -125,14 +126,14 @@ def test_a_cell_sees_how_high_a_wall_close_by_rises():
 
 def test_a_cell_sees_how_far_the_surface_rises_and_falls_beside_it():
     plane = torch.arange(64, dtype=torch.float64)[None, None].expand(1, 48, 64) * 0.5 * PITCH
-    elevations = seen(plane, PITCH).elevations.unflatten(1, (3, 8))
+    on_plane = elevations(plane, PITCH).unflatten(1, (3, 8))
     rising, falling = 0.5 / np.hypot(1.0, 0.5), -0.5 / np.hypot(1.0, 0.5)
-    assert torch.allclose(elevations[:, :, 0], torch.full_like(elevations[:, :, 0], rising))
-    assert torch.allclose(elevations[:, :, 4], torch.full_like(elevations[:, :, 4], falling))
-    assert torch.allclose(elevations[:, :, 2], torch.zeros_like(elevations[:, :, 2]), atol=1e-12)
+    assert torch.allclose(on_plane[:, :, 0], torch.full_like(on_plane[:, :, 0], rising))
+    assert torch.allclose(on_plane[:, :, 4], torch.full_like(on_plane[:, :, 4], falling))
+    assert torch.allclose(on_plane[:, :, 2], torch.zeros_like(on_plane[:, :, 2]), atol=1e-12)
     edge = torch.zeros(1, 48, 64, dtype=torch.float64)
     edge[..., 32:] = -3.0
-    before = seen(edge, PITCH).elevations.unflatten(1, (3, 8))[0, :, 0, 8, 15]
+    before = elevations(edge, PITCH).unflatten(1, (3, 8))[0, :, 0, 8, 15]
     depth = -3.0 / (CELL * PITCH) / torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
     assert torch.allclose(before, depth / torch.hypot(depth, torch.ones_like(depth)))
 

@@ -59,8 +59,6 @@ class Seen:
         The surface normal's three components and the height above its close neighbourhood.
     cells : torch.Tensor, shape (B, 8, Y / CELL, X / CELL)
         The horizon close by in eight azimuths: where shadows end.
-    elevations : torch.Tensor, shape (B, 24, Y / CELL, X / CELL)
-        How far the surface 1, 2 and 4 cells away lies above or below the cell, in eight azimuths.
     tokens : torch.Tensor, shape (B, 11, Y / PATCH, X / PATCH)
         Bands of height and the horizon in eight azimuths.
     relief : torch.Tensor, shape (B, Y / PATCH, X / PATCH)
@@ -69,7 +67,6 @@ class Seen:
 
     pixels: torch.Tensor
     cells: torch.Tensor
-    elevations: torch.Tensor
     tokens: torch.Tensor
     relief: torch.Tensor
 
@@ -98,8 +95,34 @@ def seen(height: torch.Tensor, pitch: float) -> Seen:
     for band in bands:
         power = power + band.square()
     size = (power + _SMOOTH**2).sqrt() - _SMOOTH
-    elevations = torch.stack(_elevations(height, CELL, pitch), dim=1)
-    return Seen(pixels, cells, elevations, tokens, size / (size + _ROUGH))
+    return Seen(pixels, cells, tokens, size / (size + _ROUGH))
+
+
+def elevations(height: torch.Tensor, pitch: float) -> torch.Tensor:
+    """How far the surface 1, 2 and 4 cells away lies above or below a cell, in eight azimuths.
+
+    Parameters
+    ----------
+    height : torch.Tensor, shape (B, Y, X)
+        rho50.
+    pitch : float
+        Working pixel, rho50.
+
+    Returns
+    -------
+    torch.Tensor, shape (B, 24, Y / CELL, X / CELL)
+        Sines of elevations, negative where the surface falls; distance by distance.
+    """
+    height = _means(height, CELL) / (CELL * pitch)
+    rows, columns = height.shape[-2:]
+    margin = max(_STEPS)
+    wide = _widened(_widened(height, margin, -1), margin, -2)
+    found = []
+    for n in _STEPS:
+        for azimuth, _ in azimuths(_AZIMUTHS):
+            rise = (_shifted(wide, azimuth, n, margin, rows, columns) - height) / (n * azimuth.length)
+            found.append(rise * torch.rsqrt(1.0 + rise * rise))
+    return torch.stack(found, dim=1)
 
 
 def _means(field: torch.Tensor, edge: int) -> torch.Tensor:
@@ -121,7 +144,7 @@ def cell_frames() -> np.ndarray:
 
 
 def elevation_frames() -> np.ndarray:
-    """What ``Seen.elevations`` become in the frame of every turn and mirror image, shape (8, 24, 24)."""
+    """What :func:`elevations` become in the frame of every turn and mirror image, shape (8, 24, 24)."""
     return np.stack([np.kron(np.eye(len(_STEPS)), frame) for frame in _frames_of(0)])
 
 
@@ -157,20 +180,6 @@ def _horizons(height: torch.Tensor, edge: int, pitch: float) -> list[torch.Tenso
             there = _shifted(far, azimuth, n, margin, rows, columns)
             horizon = rising((there - height) / (n * azimuth.length), horizon, _SOFT)
         found.append(horizon * torch.rsqrt(1.0 + horizon * horizon))
-    return found
-
-
-def _elevations(height: torch.Tensor, edge: int, pitch: float) -> list[torch.Tensor]:
-    """Sine of the surface's elevation at fixed distances, each in eight azimuths; negative where it falls."""
-    height = _means(height, edge) / (edge * pitch)
-    rows, columns = height.shape[-2:]
-    margin = max(_STEPS)
-    wide = _widened(_widened(height, margin, -1), margin, -2)
-    found = []
-    for n in _STEPS:
-        for azimuth, _ in azimuths(_AZIMUTHS):
-            rise = (_shifted(wide, azimuth, n, margin, rows, columns) - height) / (n * azimuth.length)
-            found.append(rise * torch.rsqrt(1.0 + rise * rise))
     return found
 
 

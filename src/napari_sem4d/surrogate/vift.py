@@ -17,6 +17,7 @@ from napari_sem4d.surrogate.inputs import (
     PATCH,
     cell_frames,
     elevation_frames,
+    elevations,
     pixel_frames,
     seen,
     token_frames,
@@ -120,7 +121,7 @@ class ViFT(nn.Module):
         if a.horizons:
             cells = cells + self.stem_horizons(surface.cells)
         if a.elevations:
-            cells = cells + self.stem_elevations(surface.elevations)
+            cells = cells + self.stem_elevations(elevations(height, pitch))
         for block in self.before:
             cells = block(cells, next(films))
         tokens = self.embed(_even(cells))
