@@ -1,6 +1,7 @@
 """Training end to end, tiny: it learns, stops and goes on with the same result; weights are checked on loading."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from napari_sem4d.errors import InputError, StoreError
 from napari_sem4d.physics.probe import blur
 from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import make_dataset
-from napari_sem4d.surrogate.training import Training, TrainingSettings
+from napari_sem4d.surrogate.training import Training, TrainingSettings, load_training_settings
 from napari_sem4d.surrogate.training_data import load_training_data
 from napari_sem4d.surrogate.training_set import load_training_set
 from napari_sem4d.surrogate.vift import Architecture
@@ -100,6 +101,13 @@ def test_a_training_that_takes_over_weights_without_elevations_starts_with_the_s
     old = read_tensors(tmp_path / "old" / "vift.safetensors")
     started = Training(of_depth(1), data, data, tmp_path / "new", start=old)
     assert started.error(data) == pytest.approx(old.card["held_out_error"], rel=1e-5)
+
+
+def test_the_shipped_state_can_be_taken_up_again(data, tmp_path):
+    kept = Path(__file__).parents[2] / "tools" / "vift_training"
+    (tmp_path / "state.safetensors").write_bytes((kept / "state.safetensors").read_bytes())
+    shipped = load_training_settings(kept / "settings.yaml")
+    assert Training(shipped, data, data, tmp_path).step == shipped.steps
 
 
 def test_a_training_does_not_start_from_weights_of_other_sizes(data, tmp_path):

@@ -83,7 +83,8 @@ def train_steps(
     settings_file : Path, optional
         YAML of :class:`~napari_sem4d.surrogate.training.TrainingSettings`.
     start : Path, optional
-        Weights to start from. Their architecture holds where the settings name none; else only depth may differ.
+        Weights to start from. Their architecture holds where the settings name none; else only depth and
+        elevations may differ.
     device : str
         Of torch.
     cancel : threading.Event, optional

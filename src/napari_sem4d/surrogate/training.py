@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -229,7 +230,9 @@ class Training:
     def _restore(self) -> None:
         with safe_open(self._checkpoint, framework="pt") as file:
             about = file.metadata() or {}
-        if about.get("settings") != self.settings.model_dump_json():
+        written = json.loads(about.get("settings", "{}"))
+        sizes = Architecture.written(written.get("architecture", {})).model_dump(mode="json")
+        if {**written, "architecture": sizes} != self.settings.model_dump(mode="json"):
             raise StoreError(f"{self.folder} holds a training with other settings; choose another folder")
         tensors = load_file(self._checkpoint)
         for prefix, module in (("network.", self.network), ("average.", self.average)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -50,6 +50,11 @@ class Architecture(StrictModel):
     elevations: bool = Field(True, description="Whether cells see how the surface rises and falls close by")
     conditions: bool = Field(True, description="Whether yield, mean energy and probe are seen")
     bound: float = Field(1.5, gt=0, description="Largest correction of a coefficient, in flat signals")
+
+    @classmethod
+    def written(cls, sizes: dict[str, Any]) -> Architecture:
+        """Sizes as a file of weights or a checkpoint keeps them: those of earlier versions saw no elevations."""
+        return cls.model_validate({"elevations": False, **sizes})
 
 
 class ViFT(nn.Module):

@@ -117,8 +117,7 @@ def read_tensors(path: Path) -> Tensors:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-        # Networks of earlier versions saw no elevations, and do not say so.
-        architecture = Architecture.model_validate({"elevations": False, **json.loads(metadata["architecture"])})
+        architecture = Architecture.written(json.loads(metadata["architecture"]))
         return Tensors(load_file(path), architecture, card, digest)
     except (SafetensorError, KeyError, ValueError) as error:
         raise StoreError(f"the weights {path} are of another version ({error}); install them again") from error
