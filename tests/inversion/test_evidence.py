@@ -30,7 +30,7 @@ def test_the_weight_does_not_depend_on_the_level_that_the_noise_was_taken_for():
     objective = type(solution.objective)(
         solution.objective.engine, wrong, solution.objective.priors.with_curvature_weight(75.0)
     )
-    state = objective.again(solution.state)
+    state = objective.at(solution.state.height, solution.state.relative_yield)
     assert evidence_weight(objective, state) == pytest.approx(right / 4, rel=0.3)
 
 

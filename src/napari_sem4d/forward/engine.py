@@ -104,8 +104,8 @@ class Linearisation(Protocol):
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Return the local part of ``J^T W J`` as a function of (height change, yield change).
 
-        The product with :meth:`information` behind the slope operator and :meth:`attenuate`, symmetric and
-        positive: what a pixel's own slope and yield do to its own signals, everything else held fixed. It
+        The product with :meth:`information` behind the slope operator, :meth:`slope_share` and
+        :meth:`brightening`, symmetric and positive: what a pixel's own slope and yield do to its own signals. It
         approximates ``vjp(weight * jvp(...))``, and is equal to it where pixels do not act on one another. For
         solvers that take their gradient from :meth:`vjp`, and for the uncertainty.
         """
@@ -115,15 +115,20 @@ class Linearisation(Protocol):
         """Derivatives of a pixel's signals by its own dh/dx and dh/dy, shape (K, Y, X) each."""
         ...
 
-    def attenuate(self, height: torch.Tensor) -> torch.Tensor:
-        """What the spread of electrons leaves of a height's contrast, about; a symmetric operator.
+    def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:
+        """Share of a wave's slopes that the spread of electrons leaves in the signals, about.
 
-        An engine without such a spread returns the height (Y, X) as it is.
+        Of waves of angular frequencies (rad per pixel); 1 for an engine without such a spread.
         """
         ...
 
-    def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
-        """The factor by which :meth:`attenuate` weakens waves of angular frequencies, rad per pixel."""
+    def brightening(self, frequency: torch.Tensor) -> torch.Tensor:
+        """Relative yield that a height of such waves stands for, 1/nm: crests shine in all segments, about."""
+        ...
+
+    @property
+    def curvature_ratio(self) -> float:
+        """What the whole of ``J^T W J`` is over its local part in most directions, about."""
         ...
 
 

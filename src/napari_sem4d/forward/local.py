@@ -161,6 +161,7 @@ class LocalLinearisation:
     by_bounced: torch.Tensor
     surroundings: Surroundings
     pixel_nm: float
+    curvature_ratio = 1.0
 
     def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
         """Change of the signals (K, Y, X) for changes of height (nm) and relative yield (Y, X)."""
@@ -195,19 +196,19 @@ class LocalLinearisation:
         self, weight: torch.Tensor
     ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
         """Return ``J^T W J`` with shadows and bounces held fixed, as a function of (height, relative yield)."""
-        return normal_operator(self.information(weight), self.pixel_nm, self.attenuate)
+        return normal_operator(self.information(weight), self.pixel_nm)
 
     def by_slopes(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Derivatives of a pixel's signals by its own dh/dx and dh/dy, shape (K, Y, X) each."""
         return self.by_p, self.by_q
 
-    def attenuate(self, height: torch.Tensor) -> torch.Tensor:
-        """Heights as they are: every pixel shows its own slope."""
-        return height
-
-    def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
-        """One for waves of all angular frequencies, rad per pixel."""
+    def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:
+        """One for waves of all angular frequencies, rad per pixel: every pixel shows its own slope."""
         return torch.ones_like(frequency)
+
+    def brightening(self, frequency: torch.Tensor) -> torch.Tensor:
+        """None."""
+        return torch.zeros_like(frequency)
 
 
 class _Response(torch.autograd.Function):

@@ -9,6 +9,8 @@ import torch
 from napari_sem4d.frames import slopes, slopes_adjoint
 
 Fields = tuple[torch.Tensor, torch.Tensor]
+"""Height (nm) and relative yield, or what is dual to them, both of shape (Y, X)."""
+Operator = Callable[[torch.Tensor, torch.Tensor], Fields]
 
 
 def information_of(
@@ -31,16 +33,14 @@ def information_of(
     return torch.stack([(x * y).sum(0) for x, y in pairs])
 
 
-def normal_operator(
-    information: torch.Tensor, pixel_nm: float, attenuate: Callable[[torch.Tensor], torch.Tensor]
-) -> Callable[[torch.Tensor, torch.Tensor], Fields]:
-    """The information behind slopes and attenuation, as a product with (height, relative yield)."""
+def normal_operator(information: torch.Tensor, pixel_nm: float) -> Operator:
+    """The information behind slopes, as a product with (height, relative yield)."""
     pp, qq, yy, pq, py, qy = information
 
     def product(d_height: torch.Tensor, d_yield: torch.Tensor) -> Fields:
-        p, q = slopes(attenuate(d_height), pixel_nm)
+        p, q = slopes(d_height, pixel_nm)
         to_p = pp * p + pq * q + py * d_yield
         to_q = pq * p + qq * q + qy * d_yield
-        return attenuate(slopes_adjoint(to_p, to_q, pixel_nm)), py * p + qy * q + yy * d_yield
+        return slopes_adjoint(to_p, to_q, pixel_nm), py * p + qy * q + yy * d_yield
 
     return product

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
 from napari_sem4d.acquisition.orientation import segments_in_image
+from napari_sem4d.forward.contrast_transfer import ContrastTransfer
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.local import LocalEngine, LocalLinearisation
 from napari_sem4d.forward.model_error import vift_model_error
-from napari_sem4d.forward.normal import information_of, normal_operator
-from napari_sem4d.forward.spread import LEFT, SPREAD_RHO50, kept
+from napari_sem4d.forward.normal import Operator, information_of, normal_operator
 from napari_sem4d.physics.planar_table import planar_table
-from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
+from napari_sem4d.physics.probe import blur
 from napari_sem4d.surrogate.correction import Correction
 from napari_sem4d.surrogate.domain import beyond_training
 from napari_sem4d.surrogate.model_error import ModelErrorTable
@@ -67,9 +67,6 @@ class VisionEngine:
             self.weights, table, segments, energy_kev, probe_nm, setup.pixel_nm, dtype, device
         )
         self._probe_px = probe_nm / setup.pixel_nm
-        self._spread_px = (
-            SPREAD_RHO50 * 2.355 * table.rho50_nm / setup.pixel_nm if self._correction.active else 0.0
-        )
         self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
@@ -129,6 +126,19 @@ class VisionEngine:
             at=at,
         )
 
+    @cached_property
+    def transfer(self) -> ContrastTransfer:
+        """What the probe and the interaction volume leave of waves of height, about, at this pixel."""
+
+        def signals(height: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                return self.expected_signals(height, torch.ones_like(height)) - self._offset
+
+        def by_slopes(height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._local.linearise(height, torch.ones_like(height)).by_slopes()
+
+        return ContrastTransfer.measured(signals, by_slopes, self.setup.pixel_nm, self.rho50_nm, self._gain)
+
     def corrected(self, at: torch.Tensor) -> torch.Tensor:
         """The network's correction (K, Y, X) at a height (a leaf that wants its gradient), with its graph.
 
@@ -164,6 +174,8 @@ class VisionLinearisation:
     local: LocalLinearisation
     engine: VisionEngine
     at: torch.Tensor
+    curvature_ratio = 2.0
+    """Behind the contrast transfer the ratio lies between .5 and 3.5, the highest at borders."""
 
     def jvp(self, d_height: torch.Tensor, d_yield: torch.Tensor) -> torch.Tensor:
         """Change of the signals (K, Y, X) for changes of height (nm) and relative yield (Y, X)."""
@@ -194,18 +206,16 @@ class VisionLinearisation:
         """Derivatives of a pixel's signals by its own slopes, as if no electron spread, shape (K, Y, X) each."""
         return self.relative_yield * self.local.by_p, self.relative_yield * self.local.by_q
 
-    def attenuate(self, height: torch.Tensor) -> torch.Tensor:
-        """What the spread of electrons leaves of a height's contrast; see :class:`Linearisation`."""
-        spread = self.engine._spread_px
-        return (1.0 - LEFT) * blur(height, spread) + LEFT * height if spread else height
+    def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:
+        """Share of slopes that is left of waves of angular frequencies, rad per pixel; see :class:`Linearisation`."""
+        return self.engine.transfer.slope_share(frequency)
 
-    def attenuation(self, frequency: torch.Tensor) -> torch.Tensor:
-        """The same for waves of angular frequencies, rad per pixel."""
-        spread = self.engine._spread_px / (FWHM_PER_SIGMA * SPREAD_RHO50)
-        return kept(frequency, spread) if spread else torch.ones_like(frequency)
+    def brightening(self, frequency: torch.Tensor) -> torch.Tensor:
+        """Relative yield that a height of such waves stands for, 1/nm."""
+        return self.engine.transfer.brightening(frequency)
 
-    def local_normal_operator(
-        self, weight: torch.Tensor
-    ) -> Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-        """Local part of ``J^T W J`` behind the attenuation, for (height, relative yield)."""
-        return normal_operator(self.information(weight), self.engine.setup.pixel_nm, self.attenuate)
+    def local_normal_operator(self, weight: torch.Tensor) -> Operator:
+        """Local part of ``J^T W J`` behind the contrast transfer, for (height, relative yield)."""
+        pixels = normal_operator(self.information(weight), self.engine.setup.pixel_nm)
+        shape = (int(self.at.shape[0]), int(self.at.shape[1]))
+        return self.engine.transfer.behind(pixels, shape, self.at.detach())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.inversion.cosine import dct2
+from napari_sem4d.cosine import dct2
 from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 

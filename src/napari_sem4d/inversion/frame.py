@@ -18,9 +18,14 @@ from napari_sem4d.inversion.priors import Priors
 from napari_sem4d.inversion.quasi_newton import Learnt, minimise
 from napari_sem4d.inversion.spectral import SpectralHessian
 
-# The weight is predicted from a solution that the prior has hardly touched.
 _WEAK = 0.03
-_ROUGH = 0.05
+"""Share of the provisional weight at which the prior hardly touches a solution: what the weight is told from."""
+_LESS = 0.1
+"""The same of the weight of a quicker engine, which is about thrice too high: its own error passes for noise."""
+_ROUGH, _NEAR = 0.05, 0.01
+"""Tolerances of the solutions that tell the weight, and where edges are."""
+_TOO_STRONG = 10.0
+"""From how many times the weight that is looked for a prior hides what tells it."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +78,24 @@ def first_guess(
     Returns
     -------
     objective : Objective
-        With the settings' curvature weight, or a provisional one where that is None.
+        With the settings' curvature weight; where that is None, with one near that of the quicker engine, or
+        without such an engine a weak one.
     state : State
         Of that objective.
     """
+    weight = settings.curvature_weight
     if engine.start is not None:
         open_weight = settings.model_copy(update={"curvature_weight": None})
         quick = solve_frame(
             *first_guess(engine.start, data, open_weight, height, mean_yield), open_weight, on_step
         )
         height, mean_yield = quick.state.height, float(quick.state.relative_yield.mean())
+        weight = weight or _LESS * quick.objective.priors.curvature_weight
     pixel_nm = engine.setup.pixel_nm
-    objective = Objective(engine, data, Priors(settings.curvature_weight or 1.0, 0.0, pixel_nm))
+    objective = Objective(engine, data, Priors(weight or 1.0, 0.0, pixel_nm))
     state = objective.at(height, torch.full_like(height, mean_yield))
     hessian = SpectralHessian.of(objective, state)
-    weight = settings.curvature_weight or provisional_weight(hessian)
+    weight = weight or _WEAK * provisional_weight(hessian)
     # The prior on yield equals the signals for waves of 2 pi yield_length_px.
     yield_weight = float(hessian.yield_total[0, 0]) * settings.yield_length_px**2
     objective = objective.with_priors(Priors(weight, yield_weight, pixel_nm))
@@ -101,12 +109,14 @@ def find_weight(
     on_step: Callable[[State], None] | None = None,
     learnt: Learnt | None = None,
 ) -> tuple[float, State]:
-    """The curvature weight that one frame calls for, and the solution under a weaker one that told it."""
-    priors = objective.priors
-    weak = objective.with_priors(priors.with_curvature_weight(_WEAK * priors.curvature_weight))
-    state = minimise(weak, weak.again(state), settings.max_steps, _ROUGH, on_step, learnt)
+    """The curvature weight that one frame calls for, and the solution under the objective's own that told it."""
+    state = minimise(objective, state, settings.max_steps, _ROUGH, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
-    return evidence_weight(weak, state, None if model is None else model.variance()), state
+    weight = evidence_weight(objective, state, None if model is None else model.variance())
+    if weight * _TOO_STRONG < objective.priors.curvature_weight:
+        objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
+        return find_weight(objective, objective.again(state), settings, on_step, learnt)
+    return weight, state
 
 
 def solve_frame(
@@ -129,7 +139,7 @@ def solve_frame(
     if settings.curvature_weight is None:
         weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
+    state = minimise(objective, objective.again(state), settings.max_steps, _NEAR, on_step, learnt)
     objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)

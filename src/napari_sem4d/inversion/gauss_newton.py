@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
+from napari_sem4d.forward.normal import Fields, Operator
 from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 
-Fields = tuple[torch.Tensor, torch.Tensor]
-"""Height (nm) and relative yield, or what is dual to them, both of shape (Y, X)."""
-Operator = Callable[[torch.Tensor, torch.Tensor], Fields]
-
 
 def local_hessian_operator(objective: Objective, state: State) -> Operator:
-    """The local part of the Gauss-Newton Hessian: what pixels do to one another is held fixed.
+    """The local part of the Gauss-Newton Hessian: what each pixel's own slope and yield do, and their transfer.
 
     Close to the whole, which would be ``vjp`` of the weighted ``jvp``, and far cheaper.
     """

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from napari_sem4d.inversion.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.inversion.gauge import to_datum
 from napari_sem4d.inversion.gauss_newton import local_inverse
 from napari_sem4d.inversion.objective import Objective, State

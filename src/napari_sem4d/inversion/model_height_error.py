@@ -8,7 +8,7 @@ import torch
 
 from napari_sem4d.forward.spread import kept
 from napari_sem4d.frames import slopes, slopes_adjoint
-from napari_sem4d.inversion.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.inversion.frame import FrameSolution
 from napari_sem4d.inversion.gauge import to_datum
 from napari_sem4d.inversion.model_noise import ModelNoise
@@ -75,13 +75,13 @@ class HeightModelError:
         hessian = SpectralHessian.of(objective, state)
         ky, kx = angular_frequencies((pp.shape[0], pp.shape[1]), pp.dtype, pp.device)
         frequency = (ky.square() + kx.square()).sqrt()
-        left = state.linearisation.attenuation(frequency)
+        left = state.linearisation.slope_share(frequency)
         gain = left / hessian.height_total
         gain[0, 0] = 0.0
         pixel_nm = objective.priors.pixel_nm
         # Heights found low: by (1 - kept) of what is there, of which only the kept share is seen.
         lost = noise.table.spread_left * (1.0 / kept(frequency, noise.rho50_px) - 1.0)
-        slope_p, slope_q = slopes(state.linearisation.attenuate(state.height), pixel_nm)
+        slope_p, slope_q = slopes(idct2(left * dct2(state.height)), pixel_nm)
         common = slopes_adjoint(
             mean_p * noise.slope_error * slope_p, mean_q * noise.slope_error * slope_q, pixel_nm
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
@@ -36,16 +37,56 @@ class FrameData:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """Signals beside the images at one point, whatever the priors.
+
+    Attributes
+    ----------
+    linearisation : Linearisation
+    residual, active_weight : torch.Tensor, shape (K, Y, X)
+        Their product is the misfit's slope by the expected signals.
+    misfit : float
+    """
+
+    linearisation: Linearisation
+    residual: torch.Tensor
+    active_weight: torch.Tensor
+    misfit: float
+
+    @cached_property
+    def gradient(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the misfit with respect to height and relative yield; worked out once."""
+        return self.linearisation.vjp(self.active_weight * self.residual)
+
+
+@dataclass(frozen=True)
 class State:
     """Height (nm) and relative yield of one frame, both of shape (Y, X), with the engine linearised there."""
 
     height: torch.Tensor
     relative_yield: torch.Tensor
-    linearisation: Linearisation
-    residual: torch.Tensor
-    active_weight: torch.Tensor
-    misfit: float
+    fit: Fit
     objective: float
+
+    @property
+    def linearisation(self) -> Linearisation:
+        """The engine at this point."""
+        return self.fit.linearisation
+
+    @property
+    def residual(self) -> torch.Tensor:
+        """Expected less measured signals, shape (K, Y, X)."""
+        return self.fit.residual
+
+    @property
+    def active_weight(self) -> torch.Tensor:
+        """What each signal counts at this point, shape (K, Y, X)."""
+        return self.fit.active_weight
+
+    @property
+    def misfit(self) -> float:
+        """The objective without the priors."""
+        return self.fit.misfit
 
 
 @dataclass(frozen=True)
@@ -62,19 +103,19 @@ class Objective:
 
     def at(self, height: torch.Tensor, relative_yield: torch.Tensor) -> State:
         """Evaluate and linearise at a point."""
-        return self._state(height, relative_yield, self.engine.linearise(height, relative_yield))
+        return self._state(height, relative_yield, self._fit(self.engine.linearise(height, relative_yield)))
 
     def again(self, state: State) -> State:
         """The state under this objective's priors, without another evaluation of the engine."""
-        return self._state(state.height, state.relative_yield, state.linearisation)
+        return self._state(state.height, state.relative_yield, state.fit)
 
     def gradient(self, state: State) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradient with respect to height and relative yield."""
-        to_height, to_yield = state.linearisation.vjp(state.active_weight * state.residual)
+        to_height, to_yield = state.fit.gradient
         prior_height, prior_yield = self.priors.apply(state.height, state.relative_yield)
         return to_height + prior_height, to_yield + prior_yield
 
-    def _state(self, height: torch.Tensor, relative_yield: torch.Tensor, linearisation: Linearisation) -> State:
+    def _fit(self, linearisation: Linearisation) -> Fit:
         residual = linearisation.signals - self.data.signals
         weight = self.data.weight
         censored = self.data.censored & (weight > 0)
@@ -83,8 +124,10 @@ class Objective:
             residual, weight, saturated = _censor(residual, weight, censored)
         uncensored = torch.where(censored, 0.0, weight)
         misfit = saturated + 0.5 * float((uncensored * residual * residual).sum(dtype=torch.float64))
-        prior = self.priors.value(height, relative_yield)
-        return State(height, relative_yield, linearisation, residual, weight, misfit, misfit + prior)
+        return Fit(linearisation, residual, weight, misfit)
+
+    def _state(self, height: torch.Tensor, relative_yield: torch.Tensor, fit: Fit) -> State:
+        return State(height, relative_yield, fit, fit.misfit + self.priors.value(height, relative_yield))
 
 
 def _censor(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn.functional import avg_pool2d, pad
 
-from napari_sem4d.inversion.cosine import angular_frequencies
+from napari_sem4d.cosine import angular_frequencies
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +30,11 @@ def minimise(
 ) -> State:
     """Minimise the objective from a state.
 
-    The gradient is that of the whole engine. What pixels do to one another is absent from the Hessian that can be
-    inverted cheaply, its local part; limited-memory BFGS updates of that part (Nocedal & Wright, Numerical
-    Optimization, 2nd ed., algorithm 7.4) learn it from the change of the gradient. So a step costs one solution
-    of the local problem by conjugate gradients, one evaluation of the engine and one of its vjp. It is kept
-    only if the true objective falls.
+    The gradient is that of the whole engine. What pixels do to one another is all but absent from the Hessian that
+    can be inverted cheaply, its local part; limited-memory BFGS updates of that part (Nocedal & Wright, Numerical
+    Optimization, 2nd ed., algorithm 7.4) learn it from the change of the gradient, in units of the engine's usual
+    ratio to it. So a step costs one solution of the local problem by conjugate gradients, one evaluation of the
+    engine and one of its vjp. It is kept only if the true objective falls.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def minimise(
     max_steps : int
         Most steps.
     tolerance : float
-        Ends when a further step's expected decrease is below this share of the objective.
+        Ends when further steps are expected to lower the objective by less than this share of it.
     on_step : callable, optional
         Called with every accepted state; may raise to cancel.
     learnt : Learnt, optional
@@ -56,8 +57,9 @@ def minimise(
     """
     learnt = Learnt() if learnt is None else learnt
     pairs = learnt.under(objective)
-    length = 1.0
     gradient = objective.gradient(state)
+    gains: list[float] = []
+    length = 1.0
     for step in range(max_steps):
         change, expected = _direction(objective, state, gradient, pairs)
         if expected <= tolerance * state.objective and step > 0:
@@ -66,13 +68,12 @@ def minimise(
         if found is None:
             break
         candidate, length = found
-        # The step was as good as its linear model: what that missed is what a further step could gain.
-        missed = abs(state.objective - candidate.objective - expected)
+        gains.append(state.objective - candidate.objective)
         previous, before = state, gradient
         state = candidate
         if on_step is not None:
             on_step(state)
-        if missed < tolerance * state.objective:
+        if _still_to_gain(gains) < tolerance * state.objective:
             break
         if step + 1 < max_steps:
             gradient = objective.gradient(state)
@@ -81,6 +82,13 @@ def minimise(
             pairs.extend(_Pair.of(step_taken, change))
             learnt.add(objective, step_taken, change)
     return state
+
+
+def _still_to_gain(gains: list[float]) -> float:
+    """What all further steps together would gain, if each gains the same share of the one before."""
+    if len(gains) < 2 or gains[-1] >= gains[-2]:
+        return math.inf
+    return gains[-1] ** 2 / (gains[-2] - gains[-1])
 
 
 class Learnt:
@@ -128,6 +136,9 @@ def _direction(objective: Objective, state: State, gradient: Fields, pairs: dequ
         share = dot(pair.step, rest) / pair.product
         shares.append(share)
         _add(rest, pair.change, -share)
+    if pairs:
+        scale = 1.0 / state.linearisation.curvature_ratio
+        rest = rest[0] * scale, rest[1] * scale
     change = solve(*rest)
     for pair, share in zip(pairs, reversed(shares), strict=True):
         _add(change, pair.step, share - dot(pair.change, change) / pair.product)

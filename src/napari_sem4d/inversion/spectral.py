@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.inversion.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.priors import laplacian_symbol
 
 
 @dataclass(frozen=True)
 class SpectralHessian:
-    """Diagonal approximation of the Hessian in the cosine basis, from the information of a mean pixel.
+    """The Hessian in the cosine basis, from the information of a mean pixel: a 2 x 2 matrix for every mode.
 
     Attributes
     ----------
@@ -22,8 +22,10 @@ class SpectralHessian:
         (1/nm^4).
     yield_total : torch.Tensor, shape (Y, X)
         Information of the signals and of the prior about each mode of relative yield.
+    coupling : torch.Tensor, shape (Y, X)
+        The element between the modes of height and of yield, 1/nm: crests that shine look like yield.
     coupling_squared : torch.Tensor, shape (Y, X)
-        Mean square of the element that couples height and yield modes.
+        Its mean square with that of slopes, whose sign changes from pixel to pixel, 1/nm^2.
     curvature_weight : float
         nm^2.
     """
@@ -31,26 +33,33 @@ class SpectralHessian:
     height_data: torch.Tensor
     height_prior_unit: torch.Tensor
     yield_total: torch.Tensor
+    coupling: torch.Tensor
     coupling_squared: torch.Tensor
     curvature_weight: float
 
     @classmethod
     def of(cls, objective: Objective, state: State) -> SpectralHessian:
         """Build from the local information at a state."""
-        information = state.linearisation.information(state.active_weight)
+        line = state.linearisation
+        information = line.information(state.active_weight)
         pp, qq, yy = (float(x) for x in information[:3].mean(dim=(1, 2), dtype=torch.float64))
         squares = information[4:].square().mean(dim=(1, 2), dtype=torch.float64)
         shape = (state.height.shape[0], state.height.shape[1])
         like = state.height
         ky, kx = angular_frequencies(shape, like.dtype, like.device)
+        frequency = (ky.square() + kx.square()).sqrt()
         per_area = 1.0 / objective.priors.pixel_nm**2
-        sin_x, sin_y = torch.sin(kx).square() * per_area, torch.sin(ky).square() * per_area
-        unit = objective.priors.curvature_symbol(shape, like)
-        yield_total = yy + objective.priors.yield_weight * laplacian_symbol(shape, like)
-        left = state.linearisation.attenuation((ky.square() + kx.square()).sqrt()).square()
-        coupling = left * (float(squares[0]) * sin_x + float(squares[1]) * sin_y)
+        left = line.slope_share(frequency).square() * per_area
+        sin_x, sin_y = left * torch.sin(kx).square(), left * torch.sin(ky).square()
+        brightening = line.brightening(frequency)
+        coupling = yy * brightening
         return cls(
-            left * (pp * sin_x + qq * sin_y), unit, yield_total, coupling, objective.priors.curvature_weight
+            height_data=pp * sin_x + qq * sin_y + coupling * brightening,
+            height_prior_unit=objective.priors.curvature_symbol(shape, like),
+            yield_total=yy + objective.priors.yield_weight * laplacian_symbol(shape, like),
+            coupling=coupling,
+            coupling_squared=coupling.square() + float(squares[0]) * sin_x + float(squares[1]) * sin_y,
+            curvature_weight=objective.priors.curvature_weight,
         )
 
     @property
@@ -67,19 +76,25 @@ class SpectralHessian:
 
     def preconditioner(self) -> Preconditioner:
         """The inverse, as an operator on pixels."""
-        height = 1.0 / self.height_total
-        height[0, 0] = 0.0  # the mean height changes nothing
-        floor = float(self.yield_total.max()) * 1e-9
-        return Preconditioner(height, 1.0 / self.yield_total.clamp_min(max(floor, 1e-30)))
+        height = self.height_total
+        relative_yield = self.yield_total.clamp_min(max(float(self.yield_total.max()) * 1e-9, 1e-30))
+        determinant = height * relative_yield - self.coupling.square()
+        found = Preconditioner(relative_yield / determinant, height / determinant, -self.coupling / determinant)
+        found.height[0, 0] = 0.0  # the mean height changes nothing
+        return found
 
 
 @dataclass(frozen=True)
 class Preconditioner:
-    """Division by a diagonal in the cosine basis, for height and relative yield."""
+    """A symmetric 2 x 2 matrix for every mode of the cosine basis, on height and relative yield."""
 
     height: torch.Tensor
     relative_yield: torch.Tensor
+    coupling: torch.Tensor
 
     def __call__(self, height: torch.Tensor, relative_yield: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Apply to a pair of fields of shape (Y, X)."""
-        return idct2(dct2(height) * self.height), idct2(dct2(relative_yield) * self.relative_yield)
+        h, y = dct2(torch.stack([height, relative_yield]))
+        found = torch.stack([self.height * h + self.coupling * y, self.relative_yield * y + self.coupling * h])
+        back = idct2(found)
+        return back[0], back[1]
