@@ -44,9 +44,9 @@ from height_scenes import HeightScene
 from photometric_stereo import classic
 from scipy.stats import t as student
 
+from napari_sem4d.cosine import angular_frequencies, dct2
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.frames import slopes
-from napari_sem4d.cosine import angular_frequencies, dct2
 from napari_sem4d.inversion.frame import FrameSolution
 from napari_sem4d.inversion.gauge import to_datum
 from napari_sem4d.inversion.height_error import height_std, posterior_draws

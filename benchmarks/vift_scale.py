@@ -18,8 +18,8 @@ import height_scenes
 import numpy as np
 import torch
 
-from napari_sem4d.forward.registry import make_engine
 from napari_sem4d.cosine import angular_frequencies, idct2
+from napari_sem4d.forward.registry import make_engine
 
 EDGES = (0.04, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.1)
 

@@ -86,7 +86,7 @@ def test_the_local_part_has_the_curvature_of_the_whole_of_vift_within_a_factor_a
         wave = idct2(torch.where((k > low) & (k < high), noise, 0.0))
         whole = float((weight * linearisation.jvp(wave, none).square()).sum())
         local, own = (float((wave * operator(wave, none)[0]).sum()) for operator in (product, alone))
-        # Of waves that the network's grid cannot hold nothing is left but what keeps the scale from being singular.
+        # Of waves that the network's grid cannot hold hardly anything is left.
         assert 0.5 * local < whole < 2.0 * local or max(whole, local) < 0.05 * own, (
             low,
             whole / local,

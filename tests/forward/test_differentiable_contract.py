@@ -1,12 +1,11 @@
 """What every differentiable engine keeps to."""
 
-import numpy as np
 import pytest
 import torch
 
-from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.cosine import dct2, idct2
 from napari_sem4d.forward.contrast_transfer import frequencies
+from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.frames import slopes, slopes_adjoint
 
 PIXEL_NM = 20.0

@@ -55,8 +55,8 @@ def test_the_error_of_heights_is_that_of_the_slopes_summed_up(solution):
     """A slope error that is known everywhere comes back as its surface."""
     error = height_model_error(solution)
     wave = 30.0 * torch.cos(2 * np.pi * (torch.arange(80.0) + 0.5) / 80).expand(SHAPE)
-    from napari_sem4d.frames import slopes, slopes_adjoint
     from napari_sem4d.cosine import dct2, idct2
+    from napari_sem4d.frames import slopes, slopes_adjoint
 
     information = solution.state.linearisation.information(solution.state.active_weight).mean(dim=(1, 2))
     p, q = slopes(wave, PIXEL_NM)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from inversion_scenes import PIXEL_NM, make_engine_for, make_scene, random_relief, solve
 
-from napari_sem4d.frames import slopes
 from napari_sem4d.cosine import _dct_last, _idct_last, dct2, idct2
+from napari_sem4d.frames import slopes
 from napari_sem4d.inversion.objective import Objective
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.priors import Priors

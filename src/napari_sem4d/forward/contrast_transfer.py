@@ -1,4 +1,4 @@
-"""How much of a wave of height the signals show: its slopes, weakened, and its crests, which shine in all segments."""
+"""How much of a wave of height the signals show: its slopes, weakened, and crests, which shine in all segments."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class ContrastTransfer:
     """From what a pixel's own slopes and yield would do to its signals to what an engine shows, about.
 
     A wave of height of angular frequency k changes the signals as ``slope_share(k)`` of its slopes would by the
-    local law, and as a change of relative yield by ``brightening(k)`` times its height would: from crests electrons
-    leave on all sides. Both are linear between knots.
+    local law, and as a change of relative yield by ``brightening(k)`` times its height would: from crests
+    electrons leave on all sides. Both are linear between knots.
 
     Attributes
     ----------

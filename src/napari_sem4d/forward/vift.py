@@ -207,7 +207,7 @@ class VisionLinearisation:
         return self.relative_yield * self.local.by_p, self.relative_yield * self.local.by_q
 
     def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:
-        """Share of slopes that is left of waves of angular frequencies, rad per pixel; see :class:`Linearisation`."""
+        """Share of slopes that is left of waves of angular frequencies, rad per pixel."""
         return self.engine.transfer.slope_share(frequency)
 
     def brightening(self, frequency: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from napari_sem4d.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.forward.spread import kept
 from napari_sem4d.frames import slopes, slopes_adjoint
-from napari_sem4d.cosine import angular_frequencies, dct2, idct2
 from napari_sem4d.inversion.frame import FrameSolution
 from napari_sem4d.inversion.gauge import to_datum
 from napari_sem4d.inversion.model_noise import ModelNoise

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from napari_sem4d.acquisition.orientation import segments_in_image
-from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.cosine import angular_frequencies
+from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.inversion.objective import State
 from napari_sem4d.surrogate.model_error import ModelErrorTable
 
