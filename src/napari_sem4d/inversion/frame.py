@@ -23,7 +23,7 @@ _WEAK = 0.03
 _LESS = 0.1
 """The same of the weight of a quicker engine, which is about thrice too high: its own error passes for noise."""
 _ROUGH, _NEAR = 0.05, 0.01
-"""Tolerances of the solutions that tell the weight, and where edges are."""
+"""Tolerances of the solutions that tell the weight, and where edges are or a better engine starts."""
 _TOO_STRONG = 10.0
 """From how many times the weight that is looked for a prior hides what tells it."""
 
@@ -85,10 +85,8 @@ def first_guess(
     """
     weight = settings.curvature_weight
     if engine.start is not None:
-        open_weight = settings.model_copy(update={"curvature_weight": None})
-        quick = solve_frame(
-            *first_guess(engine.start, data, open_weight, height, mean_yield), open_weight, on_step
-        )
+        near = settings.model_copy(update={"curvature_weight": None, "tolerance": _NEAR})
+        quick = solve_frame(*first_guess(engine.start, data, near, height, mean_yield), near, on_step)
         height, mean_yield = quick.state.height, float(quick.state.relative_yield.mean())
         weight = weight or _LESS * quick.objective.priors.curvature_weight
     pixel_nm = engine.setup.pixel_nm

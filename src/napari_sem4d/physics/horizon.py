@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -149,9 +150,36 @@ def rising(slope: torch.Tensor, horizon: torch.Tensor, soft: float) -> torch.Ten
     The rounding leaves the horizon alone where the slope does not exceed it, so that planes stay exact, and
     makes the result continuously differentiable.
     """
-    above = torch.clamp(slope - horizon, min=0.0)
-    inside = torch.clamp(above, max=soft)
-    return horizon + above - inside + inside * inside * (0.5 / soft)
+    risen: torch.Tensor = _Rising.apply(slope, horizon, soft)
+    return risen
+
+
+class _Rising(torch.autograd.Function):
+    """Keeps nothing but the slope's share of the derivative, between 0 and 1; the horizon has the rest."""
+
+    @staticmethod
+    def forward(slope: torch.Tensor, horizon: torch.Tensor, soft: float) -> torch.Tensor:
+        above = torch.clamp(slope - horizon, min=0.0)
+        inside = torch.clamp(above, max=soft)
+        return horizon + above - inside + inside * inside * (0.5 / soft)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
+        slope, horizon, soft = inputs
+        share = ((slope - horizon) / soft).clamp_(0.0, 1.0)
+        ctx.save_for_backward(share)
+        ctx.save_for_forward(share)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        (share,) = ctx.saved_tensors
+        to_slope = grad[0] * share
+        return to_slope, grad[0] - to_slope, None
+
+    @staticmethod
+    def jvp(ctx: Any, d_slope: torch.Tensor, d_horizon: torch.Tensor, _: None) -> torch.Tensor:
+        (share,) = ctx.saved_tensors
+        return d_horizon + share * (d_slope - d_horizon)
 
 
 class CoarseGrid:

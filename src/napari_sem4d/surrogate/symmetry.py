@@ -13,7 +13,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import conv2d, linear, pad, pixel_shuffle
+from torch.nn.functional import linear, pixel_shuffle
+
+from napari_sem4d.surrogate.lean import convolution
 
 ELEMENTS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """Quarter turns counter-clockwise on the screen, after a mirror image left to right where the second says so."""
@@ -60,11 +62,7 @@ def _convolved(
     if kernels.shape[-1] == 1:
         # A plain product: torch's own way for kernels of one place is slow on one thread.
         return linear(features, kernels[:, :, 0, 0], bias)
-    reach = (kernels.shape[-1] - stride) // 2
-    fields = features.permute(0, 3, 1, 2)
-    if reach:
-        fields = pad(fields, (reach,) * 4, mode="replicate")
-    return conv2d(fields, kernels, bias, stride=stride, groups=groups).permute(0, 2, 3, 1)
+    return convolution(features.permute(0, 3, 1, 2), kernels, bias, stride, groups).permute(0, 2, 3, 1)
 
 
 class Lift(nn.Module):

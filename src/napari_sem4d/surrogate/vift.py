@@ -22,6 +22,7 @@ from napari_sem4d.surrogate.inputs import (
     seen,
     token_frames,
 )
+from napari_sem4d.surrogate.lean import even
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 
 _WINDOW = 4
@@ -245,7 +246,7 @@ def _filmed(features: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
 
 def _even(cells: torch.Tensor) -> torch.Tensor:
     """Features of root mean square 1 in every place."""
-    return cells * torch.rsqrt(cells.square().mean(-1, keepdim=True) + 1e-4)
+    return even(cells, 1e-4)
 
 
 def _normal(tokens: torch.Tensor) -> torch.Tensor:

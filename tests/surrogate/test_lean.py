@@ -1,0 +1,46 @@
+"""Steps with little memory have the derivatives of what they stand for."""
+
+import pytest
+import torch
+from torch.nn.functional import conv2d, pad
+
+from napari_sem4d.surrogate.lean import convolution, even
+
+
+def random(*shape):
+    generator = torch.Generator().manual_seed(len(shape))
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).requires_grad_()
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (6, 2), (2, 2)])
+def test_a_convolution_repeats_borders_and_has_its_derivatives_in_both_modes(kernel, stride):
+    fields, kernels, bias = random(2, 3, 8, 10), random(4, 3, kernel, kernel), random(4)
+    reach = (kernel - stride) // 2
+    expected = conv2d(pad(fields, (reach,) * 4, mode="replicate"), kernels, bias, stride=stride)
+    assert torch.allclose(convolution(fields, kernels, bias, stride, 1), expected)
+    assert torch.autograd.gradcheck(lambda *a: convolution(*a, stride, 1), (fields, kernels, bias))
+    fixed = kernels.detach()
+    assert torch.autograd.gradcheck(
+        lambda f: convolution(f, fixed, None, stride, 1), (fields,), check_forward_ad=True
+    )
+
+
+def test_a_depthwise_convolution_has_its_derivatives():
+    assert torch.autograd.gradcheck(
+        lambda f, k: convolution(f, k, None, 1, 3), (random(1, 3, 6, 7), random(3, 1, 3, 3))
+    )
+
+
+def test_a_convolution_whose_kernels_are_fixed_keeps_no_fields():
+    kept = []
+    fields, kernels = random(1, 8, 32, 32), random(8, 8, 3, 3).detach()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: (kept.append(t.numel()), t)[1], lambda t: t):
+        convolution(fields, kernels, None, 1, 1)
+    assert sum(kept) == kernels.numel()
+
+
+def test_even_features_have_a_root_mean_square_of_1_and_their_derivatives_in_both_modes():
+    features = random(2, 3, 5)
+    found = even(features, 1e-9)
+    assert torch.allclose(found.square().mean(-1), torch.ones(2, 3, dtype=torch.float64))
+    assert torch.autograd.gradcheck(lambda f: even(f, 1e-4), (features,), check_forward_ad=True)
