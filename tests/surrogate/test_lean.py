@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d, gelu, linear, pad
 
-from napari_sem4d.surrogate.lean import convolution, even
+from napari_sem4d.surrogate.lean import convolution, even, perceptron
 
 
 def random(*shape):
@@ -44,3 +44,16 @@ def test_even_features_have_a_root_mean_square_of_1_and_their_derivatives_in_bot
     found = even(features, 1e-9)
     assert torch.allclose(found.square().mean(-1), torch.ones(2, 3, dtype=torch.float64))
     assert torch.autograd.gradcheck(lambda f: even(f, 1e-4), (features,), check_forward_ad=True)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_a_perceptron_is_two_maps_with_a_gelu_between_in_value_and_both_derivatives(biased, monkeypatch):
+    monkeypatch.setattr("napari_sem4d.surrogate.lean._TOGETHER", 21)  # three places at a time
+    features, first, second = random(2, 4, 5), random(7, 5), random(3, 7)
+    biases = (random(7), random(3)) if biased else (None, None)
+    expected = linear(gelu(linear(features, first, biases[0])), second, biases[1])
+    assert torch.allclose(perceptron(features, first, second, *biases), expected)
+    given = (features, first, second, *(b for b in biases if b is not None))
+    assert torch.autograd.gradcheck(perceptron, given)
+    fixed = [None if x is None else x.detach() for x in (first, second, *biases)]
+    assert torch.autograd.gradcheck(lambda f: perceptron(f, *fixed), (features,), check_forward_ad=True)

@@ -78,8 +78,11 @@ class Linearisation(Protocol):
         """Change of the signals, shape (K, Y, X), for changes of height (nm) and relative yield (Y, X)."""
         ...
 
-    def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Adjoint of :meth:`jvp`: weights on signals (K, Y, X) to weights on height and yield (Y, X)."""
+    def vjp(self, d_signals: torch.Tensor, keep: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adjoint of :meth:`jvp`: weights on signals (K, Y, X) to weights on height and yield (Y, X).
+
+        Without ``keep`` the engine gives back the memory that a further product here would be quick with.
+        """
         ...
 
     def information(self, weight: torch.Tensor) -> torch.Tensor:

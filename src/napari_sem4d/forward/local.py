@@ -170,8 +170,8 @@ class LocalLinearisation:
         own = self.by_p * p + self.by_q * q + self.by_yield * d_yield
         return own + self.by_visible * visible + self.by_bounced * bounced
 
-    def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Adjoint of :meth:`jvp`."""
+    def vjp(self, d_signals: torch.Tensor, keep: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adjoint of :meth:`jvp`; there is little to keep."""
         p, q = (self.by_p * d_signals).sum(0), (self.by_q * d_signals).sum(0)
         to_height = slopes_adjoint(p, q, self.pixel_nm)
         to_height += self.surroundings.vjp(self.by_visible * d_signals, self.by_bounced * d_signals)

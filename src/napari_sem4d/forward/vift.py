@@ -152,6 +152,13 @@ class VisionEngine:
             self._kept = kept
         return kept[1]
 
+    def correction_vjp(self, at: torch.Tensor, d_signals: torch.Tensor, keep: bool) -> torch.Tensor:
+        """Adjoint of the correction's derivative at such a height; its graph is kept or given back."""
+        correction = self.corrected(at)
+        if not keep:
+            self._kept = None  # fields go as soon as they have been used
+        return torch.autograd.grad(correction, at, d_signals, retain_graph=keep)[0]
+
     def _seen(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals of the local law as the probe and the interaction volume let them through."""
         return blur(self._correction.resolved(signals), self._probe_px)
@@ -185,14 +192,13 @@ class VisionLinearisation:
             change = change + e._gain * torch.func.jvp(e._correction, (self.at.detach(),), (d_height,))[1]
         return change * self.relative_yield + self.by_yield * d_yield
 
-    def vjp(self, d_signals: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def vjp(self, d_signals: torch.Tensor, keep: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         """Adjoint of :meth:`jvp`."""
         e = self.engine
         weights = d_signals * self.relative_yield
         to_height = self.local.vjp(e._seen_adjoint(weights))[0]
         if e._correction.active:
-            by_network = torch.autograd.grad(e.corrected(self.at), self.at, e._gain * weights, retain_graph=True)
-            to_height = to_height + by_network[0]
+            to_height = to_height + e.correction_vjp(self.at, e._gain * weights, keep)
         return to_height, (self.by_yield * d_signals).sum(0)
 
     def information(self, weight: torch.Tensor) -> torch.Tensor:

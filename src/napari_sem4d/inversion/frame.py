@@ -22,8 +22,8 @@ _WEAK = 0.03
 """Share of the provisional weight at which the prior hardly touches a solution: what the weight is told from."""
 _LESS = 0.1
 """The same of the weight of a quicker engine, which is about thrice too high: its own error passes for noise."""
-_ROUGH, _NEAR = 0.05, 0.01
-"""Tolerances of the solutions that tell the weight, and where edges are or a better engine starts."""
+_ROUGH = 0.05
+"""Tolerance of the solutions that tell the weight and where edges are, and that a better engine starts from."""
 _TOO_STRONG = 10.0
 """From how many times the weight that is looked for a prior hides what tells it."""
 
@@ -85,7 +85,7 @@ def first_guess(
     """
     weight = settings.curvature_weight
     if engine.start is not None:
-        near = settings.model_copy(update={"curvature_weight": None, "tolerance": _NEAR})
+        near = settings.model_copy(update={"curvature_weight": None, "tolerance": _ROUGH})
         quick = solve_frame(*first_guess(engine.start, data, near, height, mean_yield), near, on_step)
         height, mean_yield = quick.state.height, float(quick.state.relative_yield.mean())
         weight = weight or _LESS * quick.objective.priors.curvature_weight
@@ -137,7 +137,7 @@ def solve_frame(
     if settings.curvature_weight is None:
         weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    state = minimise(objective, objective.again(state), settings.max_steps, _NEAR, on_step, learnt)
+    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
     objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)

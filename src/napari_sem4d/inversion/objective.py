@@ -56,7 +56,7 @@ class Fit:
     @cached_property
     def gradient(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the misfit with respect to height and relative yield; worked out once."""
-        return self.linearisation.vjp(self.active_weight * self.residual)
+        return self.linearisation.vjp(self.active_weight * self.residual, keep=False)
 
 
 @dataclass(frozen=True)

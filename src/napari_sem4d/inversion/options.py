@@ -23,10 +23,10 @@ class InversionSettings(StrictModel):
     )
     max_steps: int = Field(30, ge=1, le=200, description="Most steps of the solver per frame and weight")
     tolerance: float = Field(
-        2e-4,
+        5e-4,
         gt=0,
         lt=1,
-        description="A frame is finished when a step would lower the misfit by less than this share of it",
+        description="A frame is finished when further steps would lower the misfit by less than this share of it",
     )
     draws: int = Field(0, ge=0, le=1000, description="Posterior draws of height to store with each frame")
     seed: int = Field(0, ge=0, description="Seed of the posterior draws")

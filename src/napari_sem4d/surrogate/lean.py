@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.nn.functional import conv2d, conv_transpose2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, gelu, linear, pad
 from torch.nn.grad import conv2d_weight
+
+_TOGETHER = 400_000
+"""Hidden values that are worked out together."""
 
 
 def convolution(
@@ -21,6 +24,22 @@ def even(features: torch.Tensor, small: float) -> torch.Tensor:
     """Features (..., C) over their root mean square in every place; ``small`` is added to its square."""
     found: torch.Tensor = _Even.apply(features, small)[0]
     return found
+
+
+def perceptron(
+    features: torch.Tensor,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    inner: torch.Tensor | None = None,
+    outer: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Two linear maps with a GELU between them: features (..., C) by (H, C) and (O, H) to (..., O), with biases.
+
+    Some places at a time, so that what is hidden never leaves the processor's cache; worked out again for the
+    derivative.
+    """
+    found: torch.Tensor = _Perceptron.apply(features.flatten(0, -2), first, second, inner, outer)
+    return found.unflatten(0, features.shape[:-1])
 
 
 class _Convolution(torch.autograd.Function):
@@ -81,6 +100,58 @@ class _Even(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, d_features: torch.Tensor, _: None) -> tuple[torch.Tensor, None]:
         return _through(d_features, *ctx.saved_tensors), None
+
+
+class _Perceptron(torch.autograd.Function):
+    """Keeps nothing but what it is given."""
+
+    @staticmethod
+    def forward(
+        features: torch.Tensor,
+        first: torch.Tensor,
+        second: torch.Tensor,
+        inner: torch.Tensor | None,
+        outer: torch.Tensor | None,
+    ) -> torch.Tensor:
+        parts = features.split(_places(first))
+        return torch.cat([linear(gelu(linear(part, first, inner)), second, outer) for part in parts])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs[:4])
+        ctx.save_for_forward(*inputs[:4])
+
+    @staticmethod
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        kind = grad[0].dtype  # a lower one where a training runs in mixed precision
+        features, first, second = (t.to(kind) for t in ctx.saved_tensors[:3])
+        inner = None if ctx.saved_tensors[3] is None else ctx.saved_tensors[3].to(kind)
+        to_features, wanted = torch.empty_like(features), ctx.needs_input_grad
+        to_first, to_second = torch.zeros_like(first), torch.zeros_like(second)
+        to_inner = None if inner is None else torch.zeros_like(inner)
+        size = _places(first)
+        parts = zip(features.split(size), grad[0].split(size), to_features.split(size), strict=True)
+        for part, change, to_part in parts:
+            hidden = linear(part, first, inner)
+            to_hidden = torch.ops.aten.gelu_backward(change @ second, hidden)
+            torch.mm(to_hidden, first, out=to_part)
+            if wanted[1]:
+                to_first.addmm_(to_hidden.T, part)
+            if wanted[2]:
+                to_second.addmm_(change.T, gelu(hidden))
+            if to_inner is not None:
+                to_inner += to_hidden.sum(0)
+        return to_features, to_first, to_second, to_inner, grad[0].sum(0) if wanted[4] else None
+
+    @staticmethod
+    def jvp(ctx: Any, d_features: torch.Tensor, *_: None) -> torch.Tensor:
+        features, first, second, inner = ctx.saved_tensors
+        # A GELU changes as it would be changed by: its derivative stands place by place.
+        return torch.ops.aten.gelu_backward(d_features @ first.T, linear(features, first, inner)) @ second.T
+
+
+def _places(first: torch.Tensor) -> int:
+    return max(_TOGETHER // len(first), 1)
 
 
 def _through(change: torch.Tensor, features: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:

@@ -115,9 +115,13 @@ class Mix(nn.Module):
         """Shape (8 outputs, 8 inputs)."""
         return self.weight[torch.tensor(relative())].permute(0, 2, 1, 3).flatten(2).flatten(0, 1)
 
+    def offsets(self) -> torch.Tensor | None:
+        """The bias of all copies, shape (8 outputs,)."""
+        return _for_all(self.bias)
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (..., 8 inputs) to features (..., 8 outputs)."""
-        return linear(features, self.matrix(), _for_all(self.bias))
+        return linear(features, self.matrix(), self.offsets())
 
 
 class Convolve(nn.Module):
@@ -210,9 +214,16 @@ class Lower(nn.Module):
 
         With ``fields`` only so many of the first: no element may turn them into later ones.
         """
+        return self.patches(linear(features, self.matrix(fields)))
+
+    def matrix(self, fields: int | None = None) -> torch.Tensor:
+        """Shape (F patch^2, 8 channels)."""
         rows = len(self.weight) if fields is None else fields * self._patch**2
-        matrix = torch.cat([r @ self.weight[:rows] for r in self.representation[:, :rows, :rows]], dim=1)
-        return pixel_shuffle(linear(features, matrix).permute(0, 3, 1, 2), self._patch)
+        return torch.cat([r @ self.weight[:rows] for r in self.representation[:, :rows, :rows]], dim=1)
+
+    def patches(self, values: torch.Tensor) -> torch.Tensor:
+        """What the matrix gives in every place, (B, Y, X, F patch^2), as fields (B, F, patch Y, patch X)."""
+        return pixel_shuffle(values.permute(0, 3, 1, 2), self._patch)
 
 
 def pairs_moved(bias: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ from napari_sem4d.surrogate.inputs import (
     seen,
     token_frames,
 )
-from napari_sem4d.surrogate.lean import even
+from napari_sem4d.surrogate.lean import even, perceptron
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 
 _WINDOW = 4
@@ -140,7 +140,8 @@ class ViFT(nn.Module):
         for block, film in zip(self.after, of_cells, strict=True):
             cells = block(cells, film)
         fields = None if thresholds is None else thresholds * len(terms(a.order))
-        found = self.lower(gelu(self.head(_even(cells))), fields)
+        hidden = self.head.kernels()[:, :, 0, 0]
+        found = self.lower.patches(perceptron(_even(cells), hidden, self.lower.matrix(fields)))
         # Without relief there is nothing to correct.
         relief = surface.relief.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)
         return a.bound * torch.tanh(found * (relief[:, None] / a.bound))
@@ -169,7 +170,8 @@ class _TokenBlock(nn.Module):
 
     def forward(self, tokens: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
         tokens = tokens + self.mixer(_filmed(_normal(tokens), film))
-        return tokens + self.narrow(gelu(self.widen(_normal(tokens))))
+        offsets = self.widen.offsets(), self.narrow.offsets()
+        return tokens + perceptron(_normal(tokens), self.widen.matrix(), self.narrow.matrix(), *offsets)
 
 
 class _Attention(nn.Module):
