@@ -24,14 +24,11 @@ from napari_sem4d.surrogate.inputs import (
 )
 from napari_sem4d.surrogate.lean import even, perceptron
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
+from napari_sem4d.surrogate.windows import REACH, WINDOW, attend
 
-_WINDOW = 4
-"""Tokens along the edge of a window of queries."""
-_BESIDE = 1
-"""Tokens beyond a window's edge that its queries also see."""
 _STEM = 6
 """Working pixels along the edge of what a cell is made from."""
-MULTIPLE = PATCH * _WINDOW
+MULTIPLE = PATCH * WINDOW
 """Edges of the working grid are multiples of this."""
 
 
@@ -187,44 +184,17 @@ class _Attention(nn.Module):
         self.keys = Mix(width, width, bias=False)
         self.values = Mix(width, width)
         self.out = Mix(width, width)
-        reach = _WINDOW + 2 * _BESIDE
-        self.bias = nn.Parameter(torch.zeros(_WINDOW, _WINDOW, reach, reach))
-        self._width = width
-        self._shift = _WINDOW // 2 if shifted else 0
+        self.bias = nn.Parameter(torch.zeros(WINDOW, WINDOW, REACH, REACH))
+        self._shift = WINDOW // 2 if shifted else 0
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         shift = self._shift
         queries, keys, values = (m(tokens) for m in (self.queries, self.keys, self.values))
         if shift:
             queries, keys, values = (pad(x, (0, 0, shift, shift, shift, shift)) for x in (queries, keys, values))
-        rows, columns = queries.shape[1:3]
-        weights = self._width**-0.5 * self._windows(queries, 0) @ self._windows(keys, _BESIDE).transpose(-1, -2)
-        weights = torch.softmax(weights + pairs_moved(self.bias)[:, None, None, None], dim=-1)
-        mixed = (weights @ self._windows(values, _BESIDE)).unflatten(4, (_WINDOW, _WINDOW))
-        mixed = mixed.permute(1, 2, 4, 3, 5, 0, 6).flatten(5, 6).flatten(3, 4).flatten(1, 2)
+        mixed = attend(queries, keys, values, pairs_moved(self.bias))
+        rows, columns = mixed.shape[1:3]
         return self.out(mixed[:, shift : rows - shift, shift : columns - shift])
-
-    def _windows(self, tokens: torch.Tensor, beside: int) -> torch.Tensor:
-        """Tokens (B, rows, columns, 8 width) in and beside windows: (8, B, windows, windows, tokens, width).
-
-        Beyond the border there are zeros: the border lies within the surroundings that are cut off.
-        """
-        windows = _split(_split(tokens, 1, beside), 3, beside).unflatten(-1, (SIZE, self._width))
-        return windows.permute(5, 0, 1, 3, 2, 4, 6).flatten(4, 5)
-
-
-def _split(tokens: torch.Tensor, axis: int, beside: int) -> torch.Tensor:
-    """Split an axis into windows, each widened by the tokens on both of its sides."""
-    windows = tokens.unflatten(axis, (-1, _WINDOW))
-    if not beside:
-        return windows
-    count = windows.shape[axis]
-    before = windows.narrow(axis + 1, _WINDOW - beside, beside)
-    after = windows.narrow(axis + 1, 0, beside)
-    nothing = torch.zeros_like(after.narrow(axis, 0, 1))
-    before = torch.cat([nothing, before.narrow(axis, 0, count - 1)], dim=axis)
-    after = torch.cat([after.narrow(axis, 1, count - 1), nothing], dim=axis)
-    return torch.cat([before, windows, after], dim=axis + 1)
 
 
 class _Convolution(nn.Module):
