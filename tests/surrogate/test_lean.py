@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, gelu, linear, pad
 
-from napari_sem4d.surrogate.lean import convolution, even, perceptron
+from napari_sem4d.surrogate.lean import convolution, even, filmed_gelu, perceptron
 
 
 def random(*shape):
@@ -39,10 +39,11 @@ def test_a_convolution_whose_kernels_are_fixed_keeps_no_fields():
     assert sum(kept) == kernels.numel()
 
 
-def test_even_features_have_a_root_mean_square_of_1_and_their_derivatives_in_both_modes():
-    features = random(2, 3, 5)
+def test_even_features_have_a_root_mean_square_of_1_and_their_derivatives_in_both_modes(monkeypatch):
+    monkeypatch.setattr("napari_sem4d.surrogate.lean._TOGETHER", 31)  # a row at a time
+    features = random(2, 4, 3, 5)
     found = even(features, 1e-9)
-    assert torch.allclose(found.square().mean(-1), torch.ones(2, 3, dtype=torch.float64))
+    assert torch.allclose(found.square().mean(-1), torch.ones(2, 4, 3, dtype=torch.float64))
     assert torch.autograd.gradcheck(lambda f: even(f, 1e-4), (features,), check_forward_ad=True)
 
 
@@ -57,3 +58,13 @@ def test_a_perceptron_is_two_maps_with_a_gelu_between_in_value_and_both_derivati
     assert torch.autograd.gradcheck(perceptron, given)
     fixed = [None if x is None else x.detach() for x in (first, second, *biases)]
     assert torch.autograd.gradcheck(lambda f: perceptron(f, *fixed), (features,), check_forward_ad=True)
+
+
+def test_a_filmed_gelu_is_what_it_says_in_value_and_both_derivatives(monkeypatch):
+    monkeypatch.setattr("napari_sem4d.surrogate.lean._TOGETHER", 31)
+    features, scale, shift = random(2, 4, 3, 5), random(2, 5), random(2, 5)
+    expected = gelu(features * scale[:, None, None] + shift[:, None, None])
+    assert torch.allclose(filmed_gelu(features, scale, shift), expected)
+    assert torch.autograd.gradcheck(filmed_gelu, (features, scale, shift))
+    fixed = scale.detach(), shift.detach()
+    assert torch.autograd.gradcheck(lambda f: filmed_gelu(f, *fixed), (features,), check_forward_ad=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, gelu, linear, pad
 from torch.nn.grad import conv2d_weight
 
 _TOGETHER = 400_000
-"""Hidden values that are worked out together."""
+"""Values that are worked out together."""
 
 
 def convolution(
@@ -21,8 +22,14 @@ def convolution(
 
 
 def even(features: torch.Tensor, small: float) -> torch.Tensor:
-    """Features (..., C) over their root mean square in every place; ``small`` is added to its square."""
+    """Features (B, Y, X, C) over their root mean square in every place; ``small`` is added to its square."""
     found: torch.Tensor = _Even.apply(features, small)[0]
+    return found
+
+
+def filmed_gelu(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """GELU of features (B, Y, X, C) that each image scales and shifts, (B, C) each."""
+    found: torch.Tensor = _FilmedGelu.apply(features, scale, shift)
     return found
 
 
@@ -83,9 +90,13 @@ class _Even(torch.autograd.Function):
 
     @staticmethod
     def forward(features: torch.Tensor, small: float) -> tuple[torch.Tensor, torch.Tensor]:
-        power = torch.linalg.vector_norm(features, dim=-1, keepdim=True).square() / features.shape[-1]
-        inverse = torch.rsqrt(power + small)
-        return features * inverse, inverse
+        found = torch.empty_like(features)
+        inverse = features.new_empty(*features.shape[:-1], 1)
+        for part, into, scale in _together(features, found, inverse):
+            power = torch.linalg.vector_norm(part, dim=-1, keepdim=True).square() / part.shape[-1]
+            scale.copy_(torch.rsqrt(power + small))
+            torch.mul(part, scale, out=into)
+        return found, inverse
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
@@ -95,11 +106,58 @@ class _Even(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return _through(grad[0], *ctx.saved_tensors), None
+        return _Even._through(grad[0], *ctx.saved_tensors), None
 
     @staticmethod
     def jvp(ctx: Any, d_features: torch.Tensor, _: None) -> tuple[torch.Tensor, None]:
-        return _through(d_features, *ctx.saved_tensors), None
+        return _Even._through(d_features, *ctx.saved_tensors), None
+
+    @staticmethod
+    def _through(change: torch.Tensor, features: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+        found = torch.empty_like(features)
+        for part, to, scale, into in _together(features, change, inverse, found):
+            along = (part * to).mean(-1, keepdim=True) * scale.pow(3)
+            torch.mul(to, scale, out=into)
+            into.addcmul_(part, along, value=-1.0)
+        return found
+
+
+class _FilmedGelu(torch.autograd.Function):
+    """Keeps nothing but what it is given."""
+
+    @staticmethod
+    def forward(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+        found = torch.empty_like(features)
+        for image, factor, offset, into in zip(features, scale, shift, found, strict=True):
+            for part, there in _together(image, into):
+                there.copy_(gelu(torch.addcmul(offset, part, factor)))
+        return found
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        features, scale, shift = ctx.saved_tensors
+        found, to_scale, to_shift = torch.empty_like(features), torch.zeros_like(scale), torch.zeros_like(shift)
+        learnt = any(ctx.needs_input_grad[1:])
+        for n in range(len(features)):
+            for part, to, into in _together(features[n], grad[0][n], found[n]):
+                inner = torch.addcmul(shift[n], part, scale[n])
+                inner = torch.ops.aten.gelu_backward(to.to(inner.dtype), inner)
+                torch.mul(inner, scale[n], out=into)
+                if learnt:
+                    to_scale[n] += (inner * part).sum((0, 1))
+                    to_shift[n] += inner.sum((0, 1))
+        return found, to_scale, to_shift
+
+    @staticmethod
+    def jvp(ctx: Any, d_features: torch.Tensor, *_: None) -> torch.Tensor:
+        features, scale, shift = (t if t.ndim > 2 else t[:, None, None] for t in ctx.saved_tensors)
+        inner = torch.addcmul(shift, features, scale)
+        return scale * torch.ops.aten.gelu_backward(d_features, inner)
 
 
 class _Perceptron(torch.autograd.Function):
@@ -154,9 +212,10 @@ def _places(first: torch.Tensor) -> int:
     return max(_TOGETHER // len(first), 1)
 
 
-def _through(change: torch.Tensor, features: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
-    along = (features * change).mean(-1, keepdim=True) * inverse.pow(3)
-    return torch.addcmul(change * inverse, features, along, value=-1.0)
+def _together(*fields: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Some rows of fields (..., rows, columns, C) at a time, so few that they stay in the processor's cache."""
+    rows = max(_TOGETHER // max(fields[0][..., :1, :, :].numel(), 1), 1)
+    return zip(*(field.split(rows, dim=-3) for field in fields), strict=True)
 
 
 def _reach(kernels: torch.Tensor, stride: int) -> int:

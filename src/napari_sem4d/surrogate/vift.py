@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn.functional import gelu, layer_norm, pad
+from torch.nn.functional import layer_norm, pad
 
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.surrogate.directions import terms, turned
@@ -22,7 +22,7 @@ from napari_sem4d.surrogate.inputs import (
     seen,
     token_frames,
 )
-from napari_sem4d.surrogate.lean import even, perceptron
+from napari_sem4d.surrogate.lean import even, filmed_gelu, perceptron
 from napari_sem4d.surrogate.symmetry import ELEMENTS, SIZE, Around, Convolve, Lift, Lower, Mix, Spread, pairs_moved
 from napari_sem4d.surrogate.windows import REACH, WINDOW, attend
 
@@ -153,7 +153,7 @@ class _CellBlock(nn.Module):
         self.second = Convolve(width, width, 3)
 
     def forward(self, cells: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
-        return cells + self.second(gelu(_filmed(self.first(_even(cells)), film)))
+        return cells + self.second(filmed_gelu(self.first(_even(cells)), *_film(film)))
 
 
 class _TokenBlock(nn.Module):
@@ -209,11 +209,16 @@ class _Convolution(nn.Module):
         return self.out(self.around(tokens))
 
 
+def _film(film: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift of all channels (B, 8 channels) each, from those of one copy (B, 2 channels)."""
+    scale, shift = film.chunk(2, dim=-1)
+    return 1.0 + scale.repeat(1, SIZE), shift.repeat(1, SIZE)
+
+
 def _filmed(features: torch.Tensor, film: torch.Tensor) -> torch.Tensor:
     """Features (B, Y, X, 8 channels) scaled and shifted by the conditions (B, 2 channels), all copies alike."""
-    scale, shift = film.chunk(2, dim=-1)
-    scale, shift = (x.repeat(1, SIZE)[:, None, None] for x in (scale, shift))
-    return torch.addcmul(shift, features, 1.0 + scale)
+    scale, shift = (x[:, None, None] for x in _film(film))
+    return torch.addcmul(shift, features, scale)
 
 
 def _even(cells: torch.Tensor) -> torch.Tensor:
