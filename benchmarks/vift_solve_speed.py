@@ -97,7 +97,7 @@ def measure() -> int:
     linearise, vjp = VisionEngine.linearise, VisionLinearisation.vjp
     # Patched on the classes: a wrapper on each state would keep its memory until the garbage is collected.
     VisionEngine.linearise = lambda e, h, y: clock("evaluations", lambda: linearise(e, h, y))  # type: ignore[method-assign]
-    VisionLinearisation.vjp = lambda e, d: clock("vjp", lambda: vjp(e, d))  # type: ignore[method-assign]
+    VisionLinearisation.vjp = lambda e, d, keep=True: clock("vjp", lambda: vjp(e, d, keep))  # type: ignore[method-assign]
     height = torch.as_tensor(preview.height)
     guess = clock(
         "start by local, with one evaluation",

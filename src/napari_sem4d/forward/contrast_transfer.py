@@ -24,8 +24,7 @@ _LONGEST_RHO50 = 40.0
 _FEWEST, _MOST = 24, 64
 """within these limits in pixels."""
 _CHANGE = 0.02
-"""Root mean square slope of the waves that are added to it and taken from it."""
-_WAVES = 2
+"""Root mean square slope of the waves, white in slope, that are added to it and taken from it."""
 _LEAST_SHARE = 0.02
 """Of slopes: the solver's scale must not become singular."""
 
@@ -87,22 +86,18 @@ class ContrastTransfer:
         by_yield = signals(relief)
         # Noise of counting: every electron counts alike.
         root = by_yield.clamp_min(1e-3 * float(by_yield.mean())).rsqrt()
-        known, wanted = [], []
-        for _ in range(_WAVES):
-            modes = steep(1.0 / frequency.clamp_min(0.1), _CHANGE)
-            wave = idct2(modes)
-            shown = 0.5 * (signals(relief + wave) - signals(relief - wave))
-            parts = idct2(modes * _hats(frequency))
-            own = [by_p * p + by_q * q for p, q in (slopes(part, pixel_nm) for part in parts)]
-            common = [by_yield * part for part in parts]
-            known.append(torch.stack([root * x for x in (*own, *common)]).flatten(1))
-            wanted.append((root * shown).flatten())
-        matrix, right = torch.cat(known, 1).double(), torch.cat(wanted).double()
+        modes = steep(1.0 / frequency.clamp_min(0.1), _CHANGE)
+        wave = idct2(modes)
+        shown = 0.5 * (signals(relief + wave) - signals(relief - wave))
+        parts = idct2(modes * _hats(frequency))
+        own = [by_p * p + by_q * q for p, q in (slopes(part, pixel_nm) for part in parts)]
+        common = [by_yield * part for part in parts]
+        matrix = torch.stack([root * x for x in (*own, *common)]).flatten(1).double()
+        right = (root * shown).flatten().double()
         # Long waves show all of their slope, and a plane does not shine.
         left = [i for i in range(len(matrix)) if i not in (0, len(_KNOTS))]
-        right = right - matrix[0]
         normal = matrix[left] @ matrix[left].T
-        found = torch.linalg.solve(normal, matrix[left] @ right).cpu().numpy()
+        found = torch.linalg.solve(normal, matrix[left] @ (right - matrix[0])).cpu().numpy()
         shares, brightenings = np.split(found, 2)
         return cls(np.append(1.0, shares.clip(_LEAST_SHARE)), np.append(0.0, brightenings.clip(0.0)))
 
