@@ -3,8 +3,8 @@
     python benchmarks/vift_scale.py --cache FOLDER [--scenes NAME ...]
 
 For random height waves of a band, the information of the signals (mean square of the weighted derivative) over
-that of the local law alone, at the true surfaces of ``height_scenes.yaml``; "solver" is what the attenuation in
-``forward/vift.py`` gives. Measured again for new weights, it says whether its two numbers still fit.
+that of the local law alone, at the true surfaces of ``height_scenes.yaml``; "solver" is what the transfer of
+contrast gives that the engine measured on a relief of its own (``forward/contrast_transfer.py``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EDGES = (0.04, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2, 3.1)
 
 
 def kept(name: str, cache: Path) -> list[tuple[float, float, float]]:
-    """Wavelength in rho50, information kept by the engine, and by the solver's attenuation."""
+    """Wavelength in rho50, information kept by the engine, and by the solver's transfer of contrast."""
     scene = height_scenes.load(name, cache)
     height = torch.as_tensor(scene.height)
     ones, none = torch.ones_like(height), torch.zeros_like(height)

@@ -6,9 +6,10 @@ import torch
 
 SPREAD_RHO50 = 0.9
 LEFT = 0.45
-"""A Gaussian of this width, and this share that is not blurred, stand for the interaction volume in the solver's
-scale. Fitted to the derivative of the engine vift on facetted surfaces (``benchmarks/vift_scale.py``): the
-information of waves of 9, 5, 3 and 2 rho50 is .8, .5, .3 and .25 of the local law's."""
+"""A Gaussian of this width, and this share that is not blurred, stand for the interaction volume in the
+uncertainty of heights that an engine without it finds. Fitted to the derivative of the engine vift on facetted
+surfaces (``benchmarks/vift_scale.py``): the information of waves of 9, 5, 3 and 2 rho50 is .8, .5, .3 and .25 of
+the local law's."""
 
 
 def kept(frequency: torch.Tensor, rho50_px: float) -> torch.Tensor:

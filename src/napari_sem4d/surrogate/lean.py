@@ -182,8 +182,9 @@ class _Perceptron(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         kind = grad[0].dtype  # a lower one where a training runs in mixed precision
-        features, first, second = (t.to(kind) for t in ctx.saved_tensors[:3])
-        inner = None if ctx.saved_tensors[3] is None else ctx.saved_tensors[3].to(kind)
+        *given, inner = ctx.saved_tensors
+        features, first, second = (t.to(kind) for t in given)
+        inner = None if inner is None else inner.to(kind)
         to_features, wanted = torch.empty_like(features), ctx.needs_input_grad
         to_first, to_second = torch.zeros_like(first), torch.zeros_like(second)
         to_inner = None if inner is None else torch.zeros_like(inner)

@@ -108,16 +108,19 @@ def _axis(n: int, ratio: float, margin: int, multiple: int) -> tuple[np.ndarray,
     working = 0.5 * (n - 1) + (np.arange(total) - 0.5 * (total - 1)) / ratio
     data = 0.5 * (total - 1) + (np.arange(n) - 0.5 * (n - 1)) * ratio
     if ratio > 1.0:  # the working grid is finer: interpolate heights, average signals
-        return _interpolate(working, n, planar=True), _average(data, ratio, total), np.eye(n)
+        heights = _interpolate(working, n, planar=True, cubic=True)
+        return heights, _average(data, ratio, total, cubic=True), np.eye(n)
     back = _interpolate(data, total, cubic=True)
     return _average(working, 1.0 / ratio, n, planar=True), back, back @ _average(working, 1.0 / ratio, n)
 
 
-def _average(centres: np.ndarray, width: float, n: int, *, planar: bool = False) -> np.ndarray:
-    """Matrix (centres, n) of means over intervals of a width (in cells) of what is linear between cells."""
+def _average(
+    centres: np.ndarray, width: float, n: int, *, planar: bool = False, cubic: bool = False
+) -> np.ndarray:
+    """Matrix (centres, n) of means over intervals of a width (in cells) of what is interpolated between cells."""
     count = 4 * int(np.ceil(width))
     offsets = width * ((np.arange(count) + 0.5) / count - 0.5)
-    return np.mean([_interpolate(centres + o, n, planar=planar) for o in offsets], axis=0)
+    return np.mean([_interpolate(centres + o, n, planar=planar, cubic=cubic) for o in offsets], axis=0)
 
 
 def _interpolate(positions: np.ndarray, n: int, *, planar: bool = False, cubic: bool = False) -> np.ndarray:
