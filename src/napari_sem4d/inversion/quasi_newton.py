@@ -73,7 +73,8 @@ def minimise(
         state = candidate
         if on_step is not None:
             on_step(state)
-        if _still_to_gain(gains) < tolerance * state.objective:
+        missed = abs(gains[-1] - expected)  # by the quadratic model: what it does not know, steps may still find
+        if max(missed, _still_to_gain(gains)) < tolerance * state.objective:
             break
         if step + 1 < max_steps:
             gradient = objective.gradient(state)

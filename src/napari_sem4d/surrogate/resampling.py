@@ -108,8 +108,7 @@ def _axis(n: int, ratio: float, margin: int, multiple: int) -> tuple[np.ndarray,
     working = 0.5 * (n - 1) + (np.arange(total) - 0.5 * (total - 1)) / ratio
     data = 0.5 * (total - 1) + (np.arange(n) - 0.5 * (n - 1)) * ratio
     if ratio > 1.0:  # the working grid is finer: interpolate heights, average signals
-        heights = _interpolate(working, n, planar=True, cubic=True)
-        return heights, _average(data, ratio, total, cubic=True), np.eye(n)
+        return _interpolate(working, n, planar=True), _average(data, ratio, total, cubic=True), np.eye(n)
     back = _interpolate(data, total, cubic=True)
     return _average(working, 1.0 / ratio, n, planar=True), back, back @ _average(working, 1.0 / ratio, n)
 
