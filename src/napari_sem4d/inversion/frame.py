@@ -23,7 +23,7 @@ _WEAK = 0.03
 _LESS = 0.1
 """The same of the weight of a quicker engine, which is about thrice too high: its own error passes for noise."""
 _ROUGH = 0.05
-"""Tolerance of the solutions that tell the weight and where edges are, and that a better engine starts from."""
+"""Tolerance of the solutions that tell the weight, and where edges are."""
 _TOO_STRONG = 10.0
 """From how many times the weight that is looked for a prior hides what tells it."""
 
@@ -85,8 +85,10 @@ def first_guess(
     """
     weight = settings.curvature_weight
     if engine.start is not None:
-        near = settings.model_copy(update={"curvature_weight": None, "tolerance": _ROUGH})
-        quick = solve_frame(*first_guess(engine.start, data, near, height, mean_yield), near, on_step)
+        open_weight = settings.model_copy(update={"curvature_weight": None})
+        quick = solve_frame(
+            *first_guess(engine.start, data, open_weight, height, mean_yield), open_weight, on_step
+        )
         height, mean_yield = quick.state.height, float(quick.state.relative_yield.mean())
         weight = weight or _LESS * quick.objective.priors.curvature_weight
     pixel_nm = engine.setup.pixel_nm
