@@ -122,8 +122,18 @@ class _Even(torch.autograd.Function):
         return found
 
 
-class _FilmedGelu(torch.autograd.Function):
-    """Keeps nothing but what it is given."""
+class WorkedOutAgain(torch.autograd.Function):
+    """A step that keeps nothing but the tensors that it is given."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
+        """Keep them, for both modes."""
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+
+class _FilmedGelu(WorkedOutAgain):
+    """Some rows at a time."""
 
     @staticmethod
     def forward(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -132,11 +142,6 @@ class _FilmedGelu(torch.autograd.Function):
             for part, there in _together(image, into):
                 there.copy_(gelu(torch.addcmul(offset, part, factor)))
         return found
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -160,8 +165,8 @@ class _FilmedGelu(torch.autograd.Function):
         return scale * torch.ops.aten.gelu_backward(d_features, inner)
 
 
-class _Perceptron(torch.autograd.Function):
-    """Keeps nothing but what it is given."""
+class _Perceptron(WorkedOutAgain):
+    """Some places at a time."""
 
     @staticmethod
     def forward(
@@ -175,14 +180,9 @@ class _Perceptron(torch.autograd.Function):
         return torch.cat([linear(gelu(linear(part, first, inner)), second, outer) for part in parts])
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
-        ctx.save_for_backward(*inputs[:4])
-        ctx.save_for_forward(*inputs[:4])
-
-    @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         kind = grad[0].dtype  # a lower one where a training runs in mixed precision
-        *given, inner = ctx.saved_tensors
+        *given, inner, _ = ctx.saved_tensors
         features, first, second = (t.to(kind) for t in given)
         inner = None if inner is None else inner.to(kind)
         to_features, wanted = torch.empty_like(features), ctx.needs_input_grad
@@ -204,7 +204,7 @@ class _Perceptron(torch.autograd.Function):
 
     @staticmethod
     def jvp(ctx: Any, d_features: torch.Tensor, *_: None) -> torch.Tensor:
-        features, first, second, inner = ctx.saved_tensors
+        features, first, second, inner, _ = ctx.saved_tensors
         # A GELU changes as it would be changed by: its derivative stands place by place.
         return torch.ops.aten.gelu_backward(d_features @ first.T, linear(features, first, inner)) @ second.T
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
+from napari_sem4d.surrogate.lean import WorkedOutAgain
 from napari_sem4d.surrogate.symmetry import SIZE
 
 WINDOW = 4
@@ -42,7 +43,7 @@ def attend(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias
     return found
 
 
-class _Attend(torch.autograd.Function):
+class _Attend(WorkedOutAgain):
     """Keys and values come with a border of the tokens beside the outer windows."""
 
     @staticmethod
@@ -54,11 +55,6 @@ class _Attend(torch.autograd.Function):
             weights = _weights(_windows(queries[:, own]), _surroundings(keys[:, around]), bias)
             answers.append(_tokens(weights @ _surroundings(values[:, around]), queries[:, own]))
         return torch.cat(answers, 1)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: torch.Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
