@@ -6,7 +6,8 @@ FOLDER holds the three segment images (default: ../shared/data/vickers beside th
 the variable SEM4D_SHARED_DATA names). No row was chosen by its left-out faces: the first is the default of the
 package (engine `local` on a modelled pit: shadows and bounces count), the second leaves the faces without one
 another, and the others change one thing each in the second; the last give the detector a threshold. --engine
-adds other engines on the modelled pit, and a reconstruction with each.
+adds other engines on the modelled pit, and reconstructions of the imprint's surroundings alone, by `local` and by
+each.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ from napari_sem4d.physics.materials import material
 from napari_sem4d.settings import Settings
 
 MATERIAL = "Fe"
+SURROUNDINGS = 200
 MARGINS = (0.05, 0.08, 0.1, 0.15)
 
 
@@ -274,11 +276,19 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def reconstruct(series: Any, engine: EngineName) -> dict[str, Any]:
+def reconstruct(series: Any, engine: EngineName, half: int | None = None) -> dict[str, Any]:
+    """Geometry of the reconstructed pit; of so many pixels on either side of its centre where ``half`` says so."""
     calibration = calibrate_vickers(series)
     print(describe(calibration), end="\n\n")
     known = replace(series, instrument=calibration.apply(series.instrument))
     outline = measure_regions(np.asarray(series.signal[0].values, np.float64)).outline
+    if half is not None:
+        top, left = int(outline.row) - half, int(outline.col) - half
+        part = known.signal.isel(y=slice(top, top + 2 * half), x=slice(left, left + 2 * half))
+        known, outline = (
+            replace(known, signal=part),
+            replace(outline, row=outline.row - top, col=outline.col - left),
+        )
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         settings = Settings(material=MATERIAL, engine=engine)
@@ -333,7 +343,10 @@ def main() -> None:
         print(f"{part['part']:20s}{tilts} |" + "".join(f"{v:6.2f}" for v in part["normal_error_deg"]))
     figures: dict[str, Any] = {"variants": rows, "parts": parts}
     if not options.no_reconstruction:
-        figures["reconstruction"] = {e: reconstruct(series, e) for e in ("local", *options.engine)}
+        figures["reconstruction"] = reconstruct(series, "local")
+        if options.engine:
+            around = ("local", *options.engine)
+            figures["surroundings"] = {e: reconstruct(series, e, SURROUNDINGS) for e in around}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
