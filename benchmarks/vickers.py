@@ -28,7 +28,7 @@ from napari_sem4d import api
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument
 from napari_sem4d.forward.engine import EngineName, ForwardSetup
 from napari_sem4d.forward.registry import make_engine
-from napari_sem4d.inversion.calibration import describe
+from napari_sem4d.inversion.calibration import Calibration, describe
 from napari_sem4d.inversion.imprint import ImprintOutline
 from napari_sem4d.inversion.imprint_fit import ImprintFit, fit_imprint
 from napari_sem4d.inversion.imprint_geometry import measure_imprint
@@ -276,19 +276,17 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def reconstruct(series: Any, engine: EngineName, half: int | None = None) -> dict[str, Any]:
+def reconstruct(
+    series: Any, calibration: Calibration, engine: EngineName, half: int | None = None
+) -> dict[str, Any]:
     """Geometry of the reconstructed pit; of so many pixels on either side of its centre where ``half`` says so."""
-    calibration = calibrate_vickers(series)
-    print(describe(calibration), end="\n\n")
     known = replace(series, instrument=calibration.apply(series.instrument))
     outline = measure_regions(np.asarray(series.signal[0].values, np.float64)).outline
     if half is not None:
         top, left = int(outline.row) - half, int(outline.col) - half
         part = known.signal.isel(y=slice(top, top + 2 * half), x=slice(left, left + 2 * half))
-        known, outline = (
-            replace(known, signal=part),
-            replace(outline, row=outline.row - top, col=outline.col - left),
-        )
+        known = replace(known, signal=part)
+        outline = replace(outline, row=outline.row - top, col=outline.col - left)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         settings = Settings(material=MATERIAL, engine=engine)
@@ -343,10 +341,12 @@ def main() -> None:
         print(f"{part['part']:20s}{tilts} |" + "".join(f"{v:6.2f}" for v in part["normal_error_deg"]))
     figures: dict[str, Any] = {"variants": rows, "parts": parts}
     if not options.no_reconstruction:
-        figures["reconstruction"] = reconstruct(series, "local")
+        calibration = calibrate_vickers(series)
+        print(describe(calibration), end="\n\n")
+        figures["reconstruction"] = reconstruct(series, calibration, "local")
         if options.engine:
             around = ("local", *options.engine)
-            figures["surroundings"] = {e: reconstruct(series, e, SURROUNDINGS) for e in around}
+            figures["surroundings"] = {e: reconstruct(series, calibration, e, SURROUNDINGS) for e in around}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 

@@ -33,6 +33,12 @@ def angular_frequencies(
     return ky[:, None], kx[None, :]
 
 
+def frequencies(shape: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
+    """Angular frequency of every cosine mode, whatever its direction, rad per pixel, shape (Y, X)."""
+    ky, kx = angular_frequencies(shape, like.dtype, like.device)
+    return (ky.square() + kx.square()).sqrt()
+
+
 def _dct_last(x: torch.Tensor) -> torch.Tensor:
     # Makhoul, IEEE Trans. ASSP 28, 27 (1980): one FFT of the samples in the order 0 2 4 ... 5 3 1.
     n = x.shape[-1]

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
-from napari_sem4d.cosine import dct2, idct2
-from napari_sem4d.forward.contrast_transfer import ContrastTransfer, frequencies
+from napari_sem4d.cosine import dct2, frequencies, idct2
+from napari_sem4d.forward.contrast_transfer import ContrastTransfer
 from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.normal import normal_operator
 from napari_sem4d.forward.registry import make_engine

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from napari_sem4d.cosine import dct2, idct2
-from napari_sem4d.forward.contrast_transfer import frequencies
+from napari_sem4d.cosine import dct2, frequencies, idct2
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.frames import slopes, slopes_adjoint
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_sem4d.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import dct2, frequencies, idct2
 from napari_sem4d.forward.normal import Fields, Operator
 from napari_sem4d.frames import slopes
 
@@ -122,12 +122,6 @@ class ContrastTransfer:
             return idct2(share * back[0] + brightening * back[1]), to_yield
 
         return product
-
-
-def frequencies(shape: tuple[int, int], like: torch.Tensor) -> torch.Tensor:
-    """Angular frequency of every cosine mode, rad per pixel, shape (Y, X)."""
-    ky, kx = angular_frequencies(shape, like.dtype, like.device)
-    return (ky.square() + kx.square()).sqrt()
 
 
 def _between(frequency: torch.Tensor, values: np.ndarray) -> torch.Tensor:

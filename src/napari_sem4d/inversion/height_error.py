@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from napari_sem4d.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import angular_frequencies, dct2, frequencies, idct2
 from napari_sem4d.inversion.gauge import to_datum
 from napari_sem4d.inversion.gauss_newton import local_inverse
 from napari_sem4d.inversion.objective import Objective, State
@@ -56,8 +56,7 @@ def height_std(
         return found
 
     covariance = under(1.0)
-    ky, kx = angular_frequencies((data.shape[0], data.shape[1]), data.dtype, data.device)
-    is_long = (ky.square() + kx.square()).sqrt() < 2 * math.pi / _LOCAL_WAVE_PX
+    is_long = frequencies((data.shape[0], data.shape[1]), data) < 2 * math.pi / _LOCAL_WAVE_PX
     long = _variance(torch.where(is_long, covariance, 0.0))
     short = _variance(torch.where(is_long, 0.0, covariance))
     if remove_plane:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import dct2, frequencies, idct2
 from napari_sem4d.forward.spread import kept
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.inversion.frame import FrameSolution
@@ -73,8 +73,7 @@ class HeightModelError:
         root[0] *= mean_p
         root[1:] *= mean_q
         hessian = SpectralHessian.of(objective, state)
-        ky, kx = angular_frequencies((pp.shape[0], pp.shape[1]), pp.dtype, pp.device)
-        frequency = (ky.square() + kx.square()).sqrt()
+        frequency = frequencies((pp.shape[0], pp.shape[1]), pp)
         left = state.linearisation.slope_share(frequency)
         gain = left / hessian.height_total
         gain[0, 0] = 0.0

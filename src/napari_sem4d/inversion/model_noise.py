@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from napari_sem4d.acquisition.orientation import segments_in_image
-from napari_sem4d.cosine import angular_frequencies
+from napari_sem4d.cosine import frequencies
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.inversion.objective import State
 from napari_sem4d.surrogate.model_error import ModelErrorTable
@@ -55,8 +55,7 @@ class ModelNoise:
     def correlation_spectrum(self) -> torch.Tensor:
         """Power of the errors in every cosine mode over that of white noise of their variance, shape (Y, X)."""
         shape = (self.power.shape[0], self.power.shape[1])
-        ky, kx = angular_frequencies(shape, self.power.dtype, self.power.device)
-        return self.table.correlation_spectrum((ky.square() + kx.square()).sqrt(), self.rho50_px)
+        return self.table.correlation_spectrum(frequencies(shape, self.power), self.rho50_px)
 
     def pull(self, state: State) -> torch.Tensor:
         """What each independent error of a pixel weighs on its own slopes, shape (2, J, Y, X)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_sem4d.cosine import angular_frequencies, dct2, idct2
+from napari_sem4d.cosine import angular_frequencies, dct2, frequencies, idct2
 from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.priors import laplacian_symbol
 
@@ -47,7 +47,7 @@ class SpectralHessian:
         shape = (state.height.shape[0], state.height.shape[1])
         like = state.height
         ky, kx = angular_frequencies(shape, like.dtype, like.device)
-        frequency = (ky.square() + kx.square()).sqrt()
+        frequency = frequencies(shape, like)
         per_area = 1.0 / objective.priors.pixel_nm**2
         left = line.slope_share(frequency).square() * per_area
         sin_x, sin_y = left * torch.sin(kx).square(), left * torch.sin(ky).square()

@@ -187,7 +187,7 @@ class _Perceptron(WorkedOutAgain):
         inner = None if inner is None else inner.to(kind)
         to_features, wanted = torch.empty_like(features), ctx.needs_input_grad
         to_first, to_second = torch.zeros_like(first), torch.zeros_like(second)
-        to_inner = None if inner is None else torch.zeros_like(inner)
+        to_inner = torch.zeros_like(inner) if inner is not None and wanted[3] else None
         size = _places(first)
         parts = zip(features.split(size), grad[0].split(size), to_features.split(size), strict=True)
         for part, change, to_part in parts:

@@ -62,10 +62,9 @@ class _Attend(WorkedOutAgain):
         queries, keys, values, bias = (t.to(kind) for t in ctx.saved_tensors)
         to_queries, to_keys, to_values = [], torch.zeros_like(keys), torch.zeros_like(values)
         to_bias = torch.zeros_like(bias)
-        scale = _scale(queries)
         for own, around in _rows(queries):
             asked, key, value = _windows(queries[:, own]), *(_surroundings(t[:, around]) for t in (keys, values))
-            change = _windows(grad[0][:, own])
+            change, scale = _windows(grad[0][:, own]), _scale(asked)
             weights = _weights(asked, key, bias)
             by_weights = change @ value.transpose(1, 2)
             to_logits = weights * (by_weights - (by_weights * weights).sum(-1, keepdim=True))
@@ -86,19 +85,20 @@ class _Attend(WorkedOutAgain):
             asked, d_asked = (_windows(t[:, own]) for t in (queries, d_queries))
             key, d_key, value, d_value = (_surroundings(t[:, around]) for t in (keys, d_keys, values, d_values))
             weights = _weights(asked, key, bias)
-            d_logits = _scale(queries) * (d_asked @ key.transpose(1, 2) + asked @ d_key.transpose(1, 2))
+            d_logits = _scale(asked) * (d_asked @ key.transpose(1, 2) + asked @ d_key.transpose(1, 2))
             d_weights = weights * (d_logits - (weights * d_logits).sum(-1, keepdim=True))
             answers.append(_tokens(d_weights @ value + weights @ d_value, queries[:, own]))
         return torch.cat(answers, 1)
 
 
 def _scale(queries: torch.Tensor) -> float:
-    return float(queries.shape[-1] // SIZE) ** -0.5
+    """By which the products of queries (N, 16, width) with keys are taken."""
+    return float(queries.shape[-1]) ** -0.5
 
 
 def _weights(queries: torch.Tensor, keys: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """Shares of the keys (N, 36, width) for queries (N, 16, width), N being windows times heads."""
-    logits = (queries.shape[-1] ** -0.5 * queries) @ keys.transpose(1, 2)
+    logits = (_scale(queries) * queries) @ keys.transpose(1, 2)
     return torch.softmax(logits.unflatten(0, (-1, SIZE)) + bias, dim=-1).flatten(0, 1)
 
 
