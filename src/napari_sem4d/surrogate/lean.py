@@ -11,6 +11,22 @@ from torch.nn.grad import conv2d_weight
 
 _TOGETHER = 400_000
 """Values that are worked out together."""
+_IMAGES = 16
+"""Images that places are dealt out to in a product: with fewer, torch leaves it to a slower way on one thread."""
+
+
+def product(places: torch.Tensor, matrix: torch.Tensor, offsets: torch.Tensor | None = None) -> torch.Tensor:
+    """Linear map of features (..., C) by a matrix (O, C) to (..., O).
+
+    On processors it is done as a convolution with kernels of one place wherever the number of places allows:
+    oneDNN's products are about twice as quick on AMD's as those of MKL, which ``linear`` calls.
+    """
+    count = places.shape[:-1].numel()
+    if places.device.type != "cpu" or count % _IMAGES or not count:
+        return linear(places, matrix, offsets)
+    images = places.reshape(_IMAGES, count // _IMAGES, 1, -1).permute(0, 3, 1, 2)
+    found = conv2d(images, matrix[:, :, None, None], offsets)
+    return found.permute(0, 2, 3, 1).reshape(*places.shape[:-1], -1)
 
 
 def convolution(
@@ -177,7 +193,7 @@ class _Perceptron(WorkedOutAgain):
         outer: torch.Tensor | None,
     ) -> torch.Tensor:
         parts = features.split(_places(first))
-        return torch.cat([linear(gelu(linear(part, first, inner)), second, outer) for part in parts])
+        return torch.cat([product(gelu(product(part, first, inner)), second, outer) for part in parts])
 
     @staticmethod
     def backward(ctx: Any, *grad: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -191,9 +207,9 @@ class _Perceptron(WorkedOutAgain):
         size = _places(first)
         parts = zip(features.split(size), grad[0].split(size), to_features.split(size), strict=True)
         for part, change, to_part in parts:
-            hidden = linear(part, first, inner)
-            to_hidden = torch.ops.aten.gelu_backward(change @ second, hidden)
-            torch.mm(to_hidden, first, out=to_part)
+            hidden = product(part, first, inner)
+            to_hidden = torch.ops.aten.gelu_backward(product(change, second.T), hidden)
+            to_part.copy_(product(to_hidden, first.T))
             if wanted[1]:
                 to_first.addmm_(to_hidden.T, part)
             if wanted[2]:
@@ -206,11 +222,12 @@ class _Perceptron(WorkedOutAgain):
     def jvp(ctx: Any, d_features: torch.Tensor, *_: None) -> torch.Tensor:
         features, first, second, inner, _ = ctx.saved_tensors
         # A GELU changes as it would be changed by: its derivative stands place by place.
-        return torch.ops.aten.gelu_backward(d_features @ first.T, linear(features, first, inner)) @ second.T
+        d_hidden = torch.ops.aten.gelu_backward(product(d_features, first), product(features, first, inner))
+        return product(d_hidden, second)
 
 
 def _places(first: torch.Tensor) -> int:
-    return max(_TOGETHER // len(first), 1)
+    return max(_TOGETHER // (_IMAGES * len(first)), 1) * _IMAGES
 
 
 def _together(*fields: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -13,9 +13,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import linear, pixel_shuffle
+from torch.nn.functional import pixel_shuffle
 
-from napari_sem4d.surrogate.lean import convolution
+from napari_sem4d.surrogate.lean import convolution, product
 
 ELEMENTS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """Quarter turns counter-clockwise on the screen, after a mirror image left to right where the second says so."""
@@ -60,8 +60,7 @@ def _convolved(
 ) -> torch.Tensor:
     """Convolution (B, Y, X, C) to (B, Y / stride, X / stride, O), borders repeated."""
     if kernels.shape[-1] == 1:
-        # A plain product: torch's own way for kernels of one place is slow on one thread.
-        return linear(features, kernels[:, :, 0, 0], bias)
+        return product(features, kernels[:, :, 0, 0], bias)
     return convolution(features.permute(0, 3, 1, 2), kernels, bias, stride, groups).permute(0, 2, 3, 1)
 
 
@@ -121,7 +120,7 @@ class Mix(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Features (..., 8 inputs) to features (..., 8 outputs)."""
-        return linear(features, self.matrix(), self.offsets())
+        return product(features, self.matrix(), self.offsets())
 
 
 class Convolve(nn.Module):
@@ -167,7 +166,7 @@ class Spread(Convolve):
         """Features (B, rows, columns, 8 inputs) to features (B, patch rows, patch columns, 8 outputs)."""
         patch = self.weight.shape[-1]
         matrix = self.kernels().permute(2, 3, 0, 1).flatten(0, 2)
-        found = linear(tokens, matrix).unflatten(-1, (patch, patch, -1))
+        found = product(tokens, matrix).unflatten(-1, (patch, patch, -1))
         return found.transpose(2, 3).flatten(3, 4).flatten(1, 2)
 
 
@@ -214,7 +213,7 @@ class Lower(nn.Module):
 
         With ``fields`` only so many of the first: no element may turn them into later ones.
         """
-        return self.patches(linear(features, self.matrix(fields)))
+        return self.patches(product(features, self.matrix(fields)))
 
     def matrix(self, fields: int | None = None) -> torch.Tensor:
         """Shape (F patch^2, 8 channels)."""
