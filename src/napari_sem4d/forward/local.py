@@ -216,6 +216,8 @@ class _Response(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, p: torch.Tensor, q: torch.Tensor, table: ResponseTable) -> torch.Tensor:
+        if not p.requires_grad:
+            return table.value(p, q)
         response = table.evaluate(p.detach(), q.detach())
         ctx.save_for_backward(response[1], response[2])
         return response[0]

@@ -15,6 +15,7 @@ from napari_sem4d.physics.local_law import LocalLaw
 _NODES = 97
 _STEEPEST_RAD = np.radians(88.0)
 _CHUNK = 16384  # pixels evaluated at once: their tables stay in the cache
+_Part = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class ResponseTable:
@@ -77,23 +78,30 @@ class ResponseTable:
         torch.Tensor, shape (3, K, Y, X)
             Energy-weighted electrons per primary, its derivative by p, and by q.
         """
-        shape = p.shape
-        p, q = p.reshape(-1), q.reshape(-1)
-        out = torch.empty((3, self.segments, p.numel()), dtype=p.dtype, device=p.device)
-        step = _CHUNK if p.device.type == "cpu" else p.numel()
-        for start in range(0, p.numel(), step):
-            part = slice(start, start + step)
-            out[:, :, part] = self._evaluate_chunk(p[part], q[part])
-        return out.reshape(3, self.segments, *shape)
+        return self._in_parts(self._with_derivatives, p, q)
 
-    def _evaluate_chunk(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    def value(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        """Response alone, shape (K, Y, X); see :meth:`evaluate`."""
+        return self._in_parts(self._value, p, q)
+
+    def _in_parts(self, function: _Part, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        step = _CHUNK if p.device.type == "cpu" else p.numel()
+        parts = zip(p.reshape(-1).split(step), q.reshape(-1).split(step), strict=True)
+        return torch.cat([function(*part) for part in parts], -1).unflatten(-1, p.shape)
+
+    def _value(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+        inverse = 1 / (1 + torch.sqrt(1 + p * p + q * q))
+        (iu, tu), (iv, tv) = (_place(x * inverse, self._cells) for x in (p, q))
+        basis = (_splines(tv)[:, :, None] * _splines(tu)[:, None, :]).view(-1, 1, 16)
+        return torch.bmm(basis, self._blocks_at(iu, iv))[:, 0].T
+
+    def _with_derivatives(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         root = torch.sqrt(1 + p * p + q * q)
         inverse = 1 / (1 + root)
-        u, v = p * inverse, q * inverse
+        (iu, tu), (iv, tv) = (_place(x * inverse, self._cells) for x in (p, q))
+        bu, bv = _splines(tu), _splines(tv)
         half = 0.5 * self._cells
-        iu, bu, du = _basis(u, half, self._cells)
-        iv, bv, dv = _basis(v, half, self._cells)
-        blocks = self._blocks.index_select(0, iv * self._cells + iu).view(-1, 16, self.segments)
+        du, dv = _derivatives(tu).mul_(half), _derivatives(tv).mul_(half)
         basis = torch.stack(
             [
                 (bv[:, :, None] * bu[:, None, :]).view(-1, 16),
@@ -102,7 +110,7 @@ class ResponseTable:
             ],
             dim=1,
         )
-        value, by_u, by_v = torch.bmm(basis, blocks).permute(1, 2, 0)
+        value, by_u, by_v = torch.bmm(basis, self._blocks_at(iu, iv)).permute(1, 2, 0)
         # du/dp etc.: d(1/(1+root))/dp = -p/(root (1+root)^2)
         shared = inverse * inverse / root
         cross = -p * q * shared
@@ -110,23 +118,27 @@ class ResponseTable:
         by_q = by_v * (inverse - q * q * shared) + by_u * cross
         return torch.stack([value, by_p, by_q])
 
+    def _blocks_at(self, iu: torch.Tensor, iv: torch.Tensor) -> torch.Tensor:
+        """Coefficients around cells, shape (N, 16, K)."""
+        return self._blocks.index_select(0, iv * self._cells + iu).view(-1, 16, self.segments)
 
-def _basis(u: torch.Tensor, half: float, cells: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Cell index, and the four cubic B-splines and their derivatives by ``u`` in that cell."""
-    position = (u + 1) * half
-    cell = position.detach().floor().clamp_(0, cells - 1)
-    t = position - cell
+
+def _place(u: torch.Tensor, cells: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Number of the cell that ``u`` in -1 to 1 lies in, and how far inside."""
+    position = (u + 1) * (0.5 * cells)
+    cell = position.floor().clamp_(0, cells - 1)
+    return cell.long(), position - cell
+
+
+def _splines(t: torch.Tensor) -> torch.Tensor:
+    """The four cubic B-splines at places (N,) inside a cell, shape (N, 4)."""
     s = 1 - t
-    values = torch.stack(
-        [
-            s * s * s / 6,
-            (4 - 6 * t * t + 3 * t * t * t) / 6,
-            (4 - 6 * s * s + 3 * s * s * s) / 6,
-            t * t * t / 6,
-        ],
-        dim=1,
-    )
-    derivatives = torch.stack(
-        [-s * s / 2, (3 * t * t - 4 * t) / 2, (4 * s - 3 * s * s) / 2, t * t / 2], dim=1
-    ).mul_(half)
-    return cell.long(), values, derivatives
+    outer = [x * x * x / 6 for x in (s, t)]
+    inner = [(4 - 6 * x * x + 3 * x * x * x) / 6 for x in (t, s)]
+    return torch.stack([outer[0], *inner, outer[1]], dim=1)
+
+
+def _derivatives(t: torch.Tensor) -> torch.Tensor:
+    """Derivatives of :func:`_splines` by their place."""
+    s = 1 - t
+    return torch.stack([-s * s / 2, (3 * t * t - 4 * t) / 2, (4 * s - 3 * s * s) / 2, t * t / 2], dim=1)
