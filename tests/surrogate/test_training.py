@@ -103,6 +103,21 @@ def test_a_training_that_takes_over_weights_without_elevations_starts_with_the_s
     assert started.error(data) == pytest.approx(old.card["held_out_error"], rel=1e-5)
 
 
+@pytest.mark.parametrize("order", [1, 3])
+def test_a_training_takes_over_the_coefficients_that_both_networks_have(data, tmp_path, order):
+    list(Training(of_depth(1), data, data, tmp_path / "old").run())
+    old = read_tensors(tmp_path / "old" / "vift.safetensors")
+    found = []
+    for number, taken in enumerate((of_depth(1), of_depth(1, order=order))):
+        network = Training(taken, data, data, tmp_path / f"new{number}", start=old).network
+        with torch.no_grad():
+            height, conditions, _ = data.batch(np.arange(2))
+            found.append(network(height, conditions, data.pitch).unflatten(1, (2, -1)))
+    shared = min(found[0].shape[2], found[1].shape[2])
+    assert torch.allclose(found[0][:, :, :shared], found[1][:, :, :shared], atol=1e-6)
+    assert float(found[0].abs().max()) > 1e-4
+
+
 def test_the_shipped_state_can_be_taken_up_again(data, tmp_path):
     kept = Path(__file__).parents[2] / "tools" / "vift_training"
     (tmp_path / "state.safetensors").write_bytes((kept / "state.safetensors").read_bytes())
@@ -143,7 +158,7 @@ def test_an_empty_folder_is_told(tmp_path):
 
 
 def test_baselines_are_kept_beside_their_chunk(data, tmp_path_factory):
-    assert list(tmp_path_factory.getbasetemp().glob("set*/base-*.npz"))
+    assert list(tmp_path_factory.getbasetemp().glob("set*/fitted-*.npz"))
 
 
 def test_the_target_of_a_flat_is_noise_about_zero():

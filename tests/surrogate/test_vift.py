@@ -72,14 +72,6 @@ def test_what_lies_beyond_its_reach_does_not_matter():
     assert float(change[..., -32:].max()) > 1e-3
 
 
-def test_one_threshold_alone_is_the_same_as_with_the_other():
-    net = network()
-    both = net(surface(), CONDITIONS, PITCH)
-    alone = net(surface(), CONDITIONS, PITCH, thresholds=1)
-    assert alone.shape[1] == both.shape[1] // 2
-    assert torch.allclose(alone, both[:, : alone.shape[1]], atol=1e-6)
-
-
 def test_corrections_are_bounded():
     net = network(bound=0.5)
     assert float(net(100.0 * surface(), CONDITIONS, PITCH).abs().max()) <= 0.5
@@ -158,7 +150,7 @@ def test_turning_the_surface_turns_the_emission_exactly(turns, mirrored, mixer):
     conditions = CONDITIONS.double()
     here = net(height, conditions, PITCH)
     there = net(moved(height, (turns, mirrored)), conditions, PITCH)
-    mixing = np.kron(np.eye(2), turned(4, turns, mirrored))
+    mixing = np.kron(np.eye(2), turned(net.architecture.order, turns, mirrored))
     expected = moved(torch.einsum("cd,bdyx->bcyx", torch.as_tensor(mixing), here), (turns, mirrored))
     assert float(here.abs().max()) > 1e-3
     assert torch.allclose(there, expected, atol=1e-12)
@@ -195,3 +187,14 @@ def test_a_map_of_features_commutes_with_every_turn():
         order = table[number]
         turned_first = layer(features[:, order].flatten(1)).unflatten(1, (SIZE, 3))
         assert torch.allclose(turned_first, found[:, order], atol=1e-12)
+
+
+def test_what_detectors_make_of_the_coefficients_is_worked_out_on_the_way():
+    net = network(dtype=torch.float64)
+    height = surface().double()
+    coefficients = net(height, CONDITIONS.double(), PITCH)
+    mixing = torch.randn(4, net.coefficients // 2, dtype=torch.float64)
+    expected = torch.einsum("kc,bcyx->bkyx", mixing, coefficients[:, : mixing.shape[1]])
+    assert torch.allclose(net(height, CONDITIONS.double(), PITCH, mixing), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="all 21"):
+        net(height, CONDITIONS.double(), PITCH, mixing[:, :-1])

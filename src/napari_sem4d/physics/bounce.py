@@ -185,17 +185,20 @@ class BounceTerm:
         bounced : torch.Tensor, shape (K, Y, X)
             Energy-weighted electrons per primary that reach each segment after one bounce or more.
         """
-        shape = (int(height.shape[0]), int(height.shape[1]))
-        pixels = shape[0] * shape[1]
-        nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
-        factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
-        grid = CoarseGrid(shape, factor, height.dtype, height.device)
-        coarse = grid.down((height - height.detach().mean()) / (pixel_nm * factor))
-        visible, bounced = self._on_grid(coarse)
-        return grid.up(visible), grid.up(bounced)
+        grid, coarse = _coarse(height, pixel_nm)
+        around = self._look_around(coarse)
+        whole, direct = self._direct(around.facet, around.horizons)
+        return grid.up(_share(direct, whole)), grid.up(_bounced(around, direct))
 
-    def _on_grid(self, height: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Visible share and bounced electrons, heights in units of the grid's pitch."""
+    def visible(self, height: torch.Tensor, pixel_nm: float) -> torch.Tensor:
+        """Share of the direct emission that is not shadowed, without the bounces; shape (K, Y, X)."""
+        grid, coarse = _coarse(height, pixel_nm)
+        around = self._look_around(coarse)
+        whole, direct = self._direct(around.facet, around.horizons)
+        return grid.up(_share(direct, whole))
+
+    def _look_around(self, height: torch.Tensor) -> _Around:
+        """See what lies around every facet, heights in units of the grid's pitch."""
         p, q = slopes(height, 1.0)
         facet = _Facet(p, q, torch.rsqrt(1.0 + p * p + q * q))
         seen = height.detach()
@@ -223,14 +226,8 @@ class BounceTerm:
             far_lobed = far_lobed + far[1] * towards[:, None, None]
             forwards.append(towards)
             horizons.append((own, horizon))
-        whole, direct = self._direct(facet, horizons)
-        stack, everywhere = torch.cat(plain), torch.ones_like(torch.stack(forwards))
-        emitted = direct
-        for _ in range(_BOUNCES - 1):
-            emitted = direct + _transport(stack, far_plain, emitted, looks, everywhere)
-        bounced = _transport(stack, far_plain, emitted, looks, everywhere)
-        bounced = bounced + _transport(torch.cat(lobed), far_lobed, direct, looks, torch.stack(forwards))
-        return (direct + _NOTHING) / (whole + _NOTHING), bounced * level
+        weights = torch.cat(plain), torch.cat(lobed)
+        return _Around(facet, level, looks, horizons, weights, (far_plain, far_lobed), torch.stack(forwards))
 
     def _views(
         self,
@@ -309,6 +306,51 @@ class _Facet:
     p: torch.Tensor
     q: torch.Tensor
     cos_tilt: torch.Tensor
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What the facets of a surface see.
+
+    ``level`` is the yield of every facet; ``horizons`` own slope and horizon along every sector; ``weights`` and
+    ``far`` what lands on every look and on the mean plane far away, in its even and its forward part;
+    ``forwards`` (sectors, K) the cosine between sector and segment.
+    """
+
+    facet: _Facet
+    level: torch.Tensor
+    looks: Looks
+    horizons: list[tuple[torch.Tensor, torch.Tensor]]
+    weights: tuple[torch.Tensor, torch.Tensor]
+    far: tuple[torch.Tensor, torch.Tensor]
+    forwards: torch.Tensor
+
+
+def _coarse(height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Tensor]:
+    """The grid that facets are looked at on, and heights on it in units of its pitch."""
+    shape = (int(height.shape[0]), int(height.shape[1]))
+    pixels = shape[0] * shape[1]
+    nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
+    factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
+    grid = CoarseGrid(shape, factor, height.dtype, height.device)
+    return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
+
+
+def _share(direct: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
+    return (direct + _NOTHING) / (whole + _NOTHING)
+
+
+def _bounced(around: _Around, direct: torch.Tensor) -> torch.Tensor:
+    """Electrons that reach the segments (K, Y, X) after one bounce or more."""
+    looks, forwards = around.looks, around.forwards
+    (plain, lobed), (far_plain, far_lobed) = around.weights, around.far
+    everywhere = torch.ones_like(forwards)
+    emitted = direct
+    for _ in range(_BOUNCES - 1):
+        emitted = direct + _transport(plain, far_plain, emitted, looks, everywhere)
+    bounced = _transport(plain, far_plain, emitted, looks, everywhere)
+    bounced = bounced + _transport(lobed, far_lobed, direct, looks, forwards)
+    return bounced * around.level
 
 
 def _lambert(elevation: torch.Tensor, own_slope: torch.Tensor) -> torch.Tensor:

@@ -6,15 +6,19 @@ from functools import lru_cache
 
 import torch
 
+from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.frames import slopes
 from napari_sem4d.physics.bounce import BounceTerm
 from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.probe import blur
 from napari_sem4d.physics.response import ResponseTable
-from napari_sem4d.surrogate.directions import bin_segments, projection
+from napari_sem4d.surrogate.directions import bin_segments, fitted
 
-_POLAR, _AZIMUTH = 4, 16
+_DIRECT = (8, 16)
+"""Bins by polar angle and azimuth that electrons are sorted into which leave at once."""
+_BOUNCED = (4, 8)
+"""The same for electrons that bounced, which have no direction of their own."""
 
 
 class Baseline:
@@ -36,11 +40,15 @@ class Baseline:
         def law(threshold_kev: float) -> LocalLaw:
             return law_for(found, energy_kev, threshold_kev)
 
-        bins = [s for t in thresholds for s in bin_segments(_POLAR, _AZIMUTH, t * energy_kev)]
+        def bins(counts: tuple[int, int]) -> list[Segment]:
+            return [s for t in thresholds for s in bin_segments(*counts, t * energy_kev)]
+
         self._thresholds = len(thresholds)
-        self._table = ResponseTable(bins, law, torch.float32, "cpu")
-        self._bounce = BounceTerm(bins, law)
-        self._project = torch.as_tensor(projection(order, _POLAR, _AZIMUTH), dtype=torch.float32)
+        self._table = ResponseTable(bins(_DIRECT), law, torch.float32, "cpu")
+        self._shadows = BounceTerm(bins(_DIRECT), law)
+        self._bounce = BounceTerm(bins(_BOUNCED), law)
+        matrices = [fitted(order, *counts) for counts in (_DIRECT, _BOUNCED)]
+        self._fits = [torch.as_tensor(m, dtype=torch.float32) for m in matrices]
 
     def __call__(self, height: torch.Tensor, pitch: float, probe: float) -> torch.Tensor:
         """Coefficients of the emission field.
@@ -57,10 +65,13 @@ class Baseline:
         torch.Tensor, shape (thresholds, terms, Y, X)
         """
         with torch.no_grad():
-            visible, bounced = self._bounce(height, pitch)
-            signals = self._table.evaluate(*slopes(height, pitch))[0] * visible + bounced
-            shape = (self._thresholds, _POLAR * _AZIMUTH, *height.shape)
-            coefficients = torch.einsum("cb,tbyx->tcyx", self._project, signals.reshape(shape))
+            direct = self._table.value(*slopes(height, pitch)) * self._shadows.visible(height, pitch)
+            _, bounced = self._bounce(height, pitch)
+            parts = [
+                torch.einsum("cb,tbyx->tcyx", fit, signals.unflatten(0, (self._thresholds, -1)))
+                for fit, signals in zip(self._fits, (direct, bounced), strict=True)
+            ]
+            coefficients = parts[0] + parts[1]
             return blur(coefficients, probe / pitch)
 
 

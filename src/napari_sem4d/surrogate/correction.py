@@ -82,8 +82,8 @@ class Correction:
         flat = table.eta0 * table.mean_energy_fraction
         mixing = flat * np.array(rows)
         # Detectors that see electrons of all energies need nothing of the higher threshold.
-        self._thresholds = 2 if any(segment.threshold_kev > 0 for segment in segments) else 1
-        wanted = mixing[:, : self._thresholds * len(terms(order))]
+        thresholds = 2 if any(segment.threshold_kev > 0 for segment in segments) else 1
+        wanted = mixing[:, : thresholds * len(terms(order))]
         self._mixing = torch.as_tensor(wanted, dtype=dtype, device=device)
 
     @property
@@ -118,8 +118,8 @@ class Correction:
         return grids.signals_to_data(signals)
 
     def _signals(self, height: torch.Tensor, pitch: float) -> torch.Tensor:
-        coefficients = self._network(height[None], self._conditions, pitch, self._thresholds)[0]
-        return torch.einsum("kc,cyx->kyx", self._mixing, coefficients)
+        found: torch.Tensor = self._network(height[None], self._conditions, pitch, self._mixing)[0]
+        return found
 
     def _over(self, field: torch.Tensor) -> Grids:
         shape = (int(field.shape[-2]), int(field.shape[-1]))

@@ -19,7 +19,7 @@ from napari_sem4d.surrogate.training_set import TrainingSet, draw_case, flat_yie
 
 CHUNK = 8
 """Patches in a file."""
-_FORMAT = 1
+_FORMAT = 2
 _STALE_S = 3600.0
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.monte_carlo import Binning, Specimen, simulate
 from napari_sem4d.physics.monte_carlo.scoring import energy_weights
-from napari_sem4d.surrogate.directions import projection, terms
+from napari_sem4d.surrogate.directions import fitted, terms
 from napari_sem4d.surrogate.training_set import Case, TrainingSet, flat_yield
 
 ORDER = 5
@@ -23,7 +23,7 @@ _BINS = Binning(polar=8, azimuth=16, energy=20)
 def simulate_case(
     case: Case, settings: TrainingSet, *, threads: int | None = None, cancel: Event | None = None
 ) -> tuple[np.ndarray, int]:
-    """Simulate a case and express what every pixel emits in the basis of directions.
+    """Simulate a case and express what every pixel emits in the basis of directions, as detectors see it best.
 
     Returns
     -------
@@ -68,11 +68,11 @@ def specimen_of(case: Case, settings: TrainingSet) -> tuple[Specimen, float]:
 def coefficients(counts: np.ndarray, electrons: int) -> np.ndarray:
     """Counts (pixels, polar, azimuth, energy) to coefficients (thresholds, terms, pixels), float32."""
     weights = np.stack([energy_weights(_BINS, t) for t in THRESHOLDS])
-    project = projection(ORDER, _BINS.polar, _BINS.azimuth)
-    found = np.empty((len(THRESHOLDS), len(project), len(counts)), np.float32)
+    fit = fitted(ORDER, _BINS.polar, _BINS.azimuth)
+    found = np.empty((len(THRESHOLDS), len(fit), len(counts)), np.float32)
     for start in range(0, len(counts), 512):
         part = slice(start, start + 512)
         by_direction = np.einsum("npae,te->tpan", counts[part].astype(np.float32), weights.astype(np.float32))
         flat = by_direction.reshape(len(THRESHOLDS), _BINS.polar * _BINS.azimuth, -1)
-        found[:, :, part] = project.astype(np.float32) @ flat / electrons
+        found[:, :, part] = fit.astype(np.float32) @ flat / electrons
     return found

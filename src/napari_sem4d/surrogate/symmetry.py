@@ -208,17 +208,14 @@ class Lower(nn.Module):
         self.weight = nn.Parameter(torch.zeros(representation.shape[1] * patch**2, channels))
         self._patch = patch
 
-    def forward(self, features: torch.Tensor, fields: int | None = None) -> torch.Tensor:
-        """Features (B, Y, X, 8 channels) to fields (B, F, patch Y, patch X).
-
-        With ``fields`` only so many of the first: no element may turn them into later ones.
-        """
-        return self.patches(product(features, self.matrix(fields)))
-
-    def matrix(self, fields: int | None = None) -> torch.Tensor:
-        """Shape (F patch^2, 8 channels)."""
-        rows = len(self.weight) if fields is None else fields * self._patch**2
+    def matrix(self, fields: int) -> torch.Tensor:
+        """Matrix (F patch^2, 8 channels) of the first so many fields: no element may turn them into later ones."""
+        rows = fields * self._patch**2
         return torch.cat([r @ self.weight[:rows] for r in self.representation[:, :rows, :rows]], dim=1)
+
+    def mixed(self, values: torch.Tensor, mixing: torch.Tensor) -> torch.Tensor:
+        """Values (B, Y, X, F patch^2) of fields by those of their sums with weights (K, F)."""
+        return product(values, torch.kron(mixing, torch.eye(self._patch**2).to(mixing)))
 
     def patches(self, values: torch.Tensor) -> torch.Tensor:
         """What the matrix gives in every place, (B, Y, X, F patch^2), as fields (B, F, patch Y, patch X)."""

@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d
 from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
+from napari_sem4d.surrogate.directions import terms
 from napari_sem4d.surrogate.training_data import TrainingData, seen_by_detectors
 from napari_sem4d.surrogate.vift import Architecture, ViFT
 from napari_sem4d.surrogate.weights import Tensors, save_tensors, save_weights
@@ -250,18 +251,30 @@ class Training:
 
 def _take_over(start: Tensors, network: ViFT) -> dict[str, torch.Tensor]:
     """Weights to start with: those that fit; the network keeps its own where it has more blocks or inputs."""
-    ours, theirs = network.architecture.model_dump(), start.architecture.model_dump()
-    free = {"depth", "elevations"}
-    differing = [name for name, value in ours.items() if value != theirs[name] and name not in free]
+    ours, theirs = network.architecture, start.architecture
+    free = {"depth", "elevations", "order"}
+    sizes, others = ours.model_dump(), theirs.model_dump()
+    differing = [name for name, value in sizes.items() if value != others[name] and name not in free]
     if differing:
         raise InputError(
             f"the weights to start from have another {' and '.join(differing)} than the settings' architecture; "
-            "only depth and elevations may differ: change the settings, or leave their architecture out"
+            "only depth, elevations and order may differ: change the settings, or leave their architecture out"
         )
     found = network.state_dict()
     for name, tensor in start.state.items():
-        if name in found:
-            # Rows of the conditions are for cells first, then for block after block.
-            rows = min(len(tensor), len(found[name]))
-            found[name][:rows] = tensor[:rows]
+        if name not in found:
+            continue
+        into = found[name]
+        if name == "lower.weight":
+            # Coefficients of low order come first for each threshold.
+            into, tensor = (
+                weight.view(a.thresholds, len(terms(a.order)), -1)
+                for weight, a in ((into, ours), (tensor, theirs))
+            )
+            common = min(into.shape[1], tensor.shape[1])
+            into[:, :common] = tensor[:, :common]
+            continue
+        # Rows of the conditions are for cells first, then for block after block.
+        rows = min(len(tensor), len(into))
+        into[:rows] = tensor[:rows]
     return found

@@ -12,8 +12,8 @@ import torch
 from napari_sem4d.errors import InputError
 from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
-from napari_sem4d.surrogate.directions import as_detectors_see, terms
-from napari_sem4d.surrogate.patches import THRESHOLDS
+from napari_sem4d.surrogate.directions import as_detectors_see, shortened
+from napari_sem4d.surrogate.patches import ORDER, THRESHOLDS
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def load_training_data(
     heights, targets, conditions, families = [], [], [], []
     for done, path in enumerate(paths):
         chunk = read_chunk(path)
-        target = _residual(chunk, path.with_name(path.name.replace("chunk", "base")), order, settings.pitch)
+        target = _residual(chunk, path.with_name(path.name.replace("chunk", "fitted")), order, settings.pitch)
         heights.append(torch.as_tensor(chunk.height))
         targets.append(torch.as_tensor(target))
         conditions.append(torch.as_tensor(chunk.conditions))
@@ -94,34 +94,27 @@ def seen_by_detectors(error: torch.Tensor, order: int) -> torch.Tensor:
 
 
 def _residual(chunk: Chunk, kept: Path, order: int, pitch: float) -> np.ndarray:
-    count = len(terms(order))
     if kept.exists():
         with np.load(kept, allow_pickle=False) as file:
             base = file["base"]
     else:
-        base = np.stack(
-            [
-                _baseline_of(chunk, n, pitch)[:, : len(terms(_KEPT_ORDER))].astype(np.float16)
-                for n in range(len(chunk.cases))
-            ]
-        )
+        base = np.stack([_baseline_of(chunk, n, pitch).astype(np.float16) for n in range(len(chunk.cases))])
         partial = kept.with_suffix(".part")
         with partial.open("wb") as stream:
             np.savez(stream, base=base)
         partial.replace(kept)
-    difference = chunk.coefficients[:, :, :count].astype(np.float32) - base[:, :, :count].astype(np.float32)
+    difference = chunk.coefficients.astype(np.float32) - base.astype(np.float32)
     difference /= flat_signal(chunk.conditions)[:, None, None, None, None]
+    if order < ORDER:
+        difference = np.einsum("ij,ntjyx->ntiyx", shortened(order, ORDER).astype(np.float32), difference)
     shape = difference.shape
     return difference.reshape(shape[0], shape[1] * shape[2], *shape[3:]).astype(np.float16)
-
-
-_KEPT_ORDER = 4
 
 
 def _baseline_of(chunk: Chunk, number: int, pitch: float) -> np.ndarray:
     case = chunk.cases[number]
     halo = (chunk.height.shape[-1] - chunk.coefficients.shape[-1]) // 2
-    physics = baseline(case["material"], case["energy_kev"], _KEPT_ORDER + 1, THRESHOLDS)
+    physics = baseline(case["material"], case["energy_kev"], ORDER, THRESHOLDS)
     whole = physics(torch.as_tensor(chunk.height[number]), pitch, float(chunk.conditions[number, 2]))
     inside = slice(halo, whole.shape[-1] - halo)
     return whole[..., inside, inside].numpy()

@@ -41,7 +41,7 @@ class Architecture(StrictModel):
     cell_width: int = Field(8, ge=1, description="Channels of a cell of 2 x 2 working pixels, of each copy")
     cell_depth: tuple[int, int] = Field((1, 2), description="Blocks of cells before and after those of tokens")
     head_width: int = Field(24, ge=1, description="Hidden channels of the head, of each copy")
-    order: int = Field(4, ge=0, le=5, description="Highest radial order of the directions")
+    order: int = Field(5, ge=0, le=5, description="Highest radial order of the directions")
     thresholds: int = Field(2, ge=1, description="Detector thresholds that emission is given for")
     mixer: Literal["attention", "convolution"] = Field("attention", description="How tokens talk to one another")
     horizons: bool = Field(True, description="Whether horizons, and relief beyond the token, are seen")
@@ -51,7 +51,7 @@ class Architecture(StrictModel):
 
     @classmethod
     def written(cls, sizes: dict[str, Any]) -> Architecture:
-        """Sizes as a file of weights or a checkpoint keeps them: those of earlier versions saw no elevations."""
+        """Sizes as a file of weights or a checkpoint keeps them: earlier versions saw no elevations."""
         return cls.model_validate({"elevations": False, **sizes})
 
 
@@ -96,7 +96,7 @@ class ViFT(nn.Module):
         return self.architecture.thresholds * len(terms(self.architecture.order))
 
     def forward(
-        self, height: torch.Tensor, conditions: torch.Tensor, pitch: float, thresholds: int | None = None
+        self, height: torch.Tensor, conditions: torch.Tensor, pitch: float, mixing: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Evaluate.
 
@@ -108,13 +108,19 @@ class ViFT(nn.Module):
             eta0, mean exit energy over E0, probe (full width at half maximum) in rho50.
         pitch : float
             Working pixel, rho50.
-        thresholds : int, optional
-            How many of the detector thresholds are wanted, the lowest first; all by default.
+        mixing : torch.Tensor, shape (K, F), optional
+            What K detectors make of the coefficients. With fewer than all, F are those of the lowest thresholds.
 
         Returns
         -------
-        torch.Tensor, shape (B, thresholds x terms, Y, X)
-            Change of the coefficients of the emission field, in units of the flat signal.
+        torch.Tensor, shape (B, thresholds x terms, Y, X) or (B, K, Y, X)
+            Change of the coefficients of the emission field, in units of the flat signal; or what the detectors
+            make of it.
+
+        Raises
+        ------
+        ValueError
+            If the mixing takes a part of a threshold's coefficients.
         """
         a = self.architecture
         surface = seen(height, pitch)
@@ -136,12 +142,16 @@ class ViFT(nn.Module):
         cells = cells + self.spread(_normal(tokens))
         for block, film in zip(self.after, of_cells, strict=True):
             cells = block(cells, film)
-        fields = None if thresholds is None else thresholds * len(terms(a.order))
+        fields = self.coefficients if mixing is None else mixing.shape[1]
+        if fields % len(terms(a.order)):
+            raise ValueError(f"a mixing takes all {len(terms(a.order))} coefficients of a threshold, not {fields}")
         hidden = self.head.kernels()[:, :, 0, 0]
-        found = self.lower.patches(perceptron(_even(cells), hidden, self.lower.matrix(fields)))
+        found = perceptron(_even(cells), hidden, self.lower.matrix(fields))
         # Without relief there is nothing to correct.
-        relief = surface.relief.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)
-        return a.bound * torch.tanh(found * (relief[:, None] / a.bound))
+        each = PATCH // CELL
+        relief = surface.relief.repeat_interleave(each, 1).repeat_interleave(each, 2)[..., None]
+        found = a.bound * torch.tanh(found * (relief / a.bound))
+        return self.lower.patches(found if mixing is None else self.lower.mixed(found, mixing))
 
 
 class _CellBlock(nn.Module):
