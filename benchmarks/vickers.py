@@ -341,7 +341,7 @@ def main() -> None:
         print(f"{part['part']:20s}{tilts} |" + "".join(f"{v:6.2f}" for v in part["normal_error_deg"]))
     figures: dict[str, Any] = {"variants": rows, "parts": parts}
     if not options.no_reconstruction:
-        calibration = calibrate_vickers(series)
+        calibration = calibrate_vickers(series, engine="local")
         print(describe(calibration), end="\n\n")
         figures["reconstruction"] = reconstruct(series, calibration, "local")
         if options.engine:

@@ -20,7 +20,7 @@ from napari_sem4d.run_geometry import ATTRIBUTE
 from napari_sem4d.settings import Settings
 
 TURN, SIDE, PIXEL_NM = 4.0, 48, 12.0
-SETTINGS = Settings(free_geometry=("azimuth",))
+SETTINGS = Settings(engine="local", free_geometry=("azimuth",))
 
 
 def instrument(turn_deg):

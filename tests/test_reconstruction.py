@@ -20,6 +20,8 @@ from napari_sem4d.settings import Settings, dump_settings, load_settings
 SHAPE = (48, 64)
 PIXEL_NM = 10.0
 FRAMES = 3
+# The images are the local law's, and what is asked is what happens to a series, not to a surface.
+LOCAL = Settings(engine="local")
 
 
 def segments(**changes):
@@ -67,11 +69,11 @@ def folder(tmp_path, truth):
 
 
 def records(folder, out, **more):
-    return list(api.reconstruct_steps(api.open_series(folder), out, **more))
+    return list(api.reconstruct_steps(api.open_series(folder), out, **{"settings": LOCAL, **more}))
 
 
 def test_heights_of_every_frame_come_out_unmirrored_and_in_time(folder, tmp_path, truth):
-    out = api.reconstruct(api.open_series(folder), tmp_path / "result.zarr")
+    out = api.reconstruct(api.open_series(folder), tmp_path / "result.zarr", LOCAL)
     result = api.open_result(out)
     assert list(result["time"].values) == [0, 4, 8]
     for t in range(FRAMES):
@@ -106,7 +108,7 @@ def test_the_weight_of_the_prior_is_found_once_and_kept(folder, tmp_path):
     records(folder, tmp_path / "r.zarr")
     weight = api.open_result(tmp_path / "r.zarr").attrs["curvature_weight"]
     assert weight > 0
-    again = Settings.model_validate({"inversion": {"curvature_weight": weight}})
+    again = Settings.model_validate({"engine": "local", "inversion": {"curvature_weight": weight}})
     records(folder, tmp_path / "again.zarr", settings=again)
     first, second = (api.open_result(tmp_path / n)["height"].values for n in ("r.zarr", "again.zarr"))
     assert np.abs(first - second).max() < 0.05 * first.std()
@@ -145,7 +147,7 @@ def test_cancelling_keeps_what_is_done_and_resume_goes_on(folder, tmp_path):
     cancel = threading.Event()
     out = tmp_path / "r.zarr"
     seen = []
-    for record in api.reconstruct_steps(api.open_series(folder), out, cancel=cancel):
+    for record in api.reconstruct_steps(api.open_series(folder), out, LOCAL, cancel=cancel):
         seen.append(record)
         if isinstance(record, FrameDone):
             cancel.set()
@@ -171,7 +173,7 @@ def test_nothing_is_overwritten(folder, tmp_path):
 def test_resuming_with_other_settings_is_refused(folder, tmp_path):
     out = tmp_path / "r.zarr"
     records(folder, out)
-    other = Settings.model_validate({"inversion": {"yield_length_px": 20.0}})
+    other = Settings.model_validate({"engine": "local", "inversion": {"yield_length_px": 20.0}})
     last = records(folder, out, resume=True, settings=other)[-1]
     assert isinstance(last, Failed)
     assert "made from something else" in last.message
@@ -230,7 +232,7 @@ def test_a_signal_below_its_offset_names_the_segment(folder, tmp_path):
 
 
 def test_draws_are_stored_on_request(folder, tmp_path):
-    settings = Settings.model_validate({"inversion": {"draws": 8}})
+    settings = Settings.model_validate({"engine": "local", "inversion": {"draws": 8}})
     records(folder, tmp_path / "r.zarr", settings=settings)
     result = api.open_result(tmp_path / "r.zarr")
     scatter = result["draws"][0].std("draw").values
@@ -249,7 +251,11 @@ def test_a_tilted_stage_gives_heights_along_its_normal(tmp_path):
     noisy = signals + np.random.default_rng(0).normal(size=signals.shape) * 0.01 * signals.mean()
     tifffile.imwrite(tmp_path / "stack.tif", noisy.astype(np.float32), photometric="minisblack")
     known = Settings(
-        beam=instrument.beam, detector=Detector(segments=segments()), material="Cu", pixel_nm=PIXEL_NM
+        engine="local",
+        beam=instrument.beam,
+        detector=Detector(segments=segments()),
+        material="Cu",
+        pixel_nm=PIXEL_NM,
     )
     out = api.reconstruct(api.open_series(tmp_path / "stack.tif", known), tmp_path / "r.zarr", known)
     result = api.open_result(out)

@@ -19,7 +19,7 @@ ImagePart = Literal["azimuth", "segment_azimuths"]
 class Settings(AcquisitionSettings):
     """Everything that decides a reconstruction, apart from the images and the calibration."""
 
-    engine: EngineName = Field("local", description="Forward engine")
+    engine: EngineName = Field("vift", description="Forward engine")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes a CUDA GPU when there is one, else the CPU"
     )

@@ -75,7 +75,17 @@ def test_reconstruct_writes_a_result_that_info_describes(series_folder: Path, tm
 
 def test_the_size_of_draws_is_told_before_the_run(series_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.zarr"
-    call = ["reconstruct", str(series_folder), "--out", str(out), "--set", "inversion.draws=2", "-q", "--json"]
+    call = [
+        "reconstruct",
+        str(series_folder),
+        "--out",
+        str(out),
+        "--engine",
+        "local",
+        "--set",
+        "inversion.draws=2",
+    ]
+    call += ["-q", "--json"]
     result = runner.invoke(app, call)
     assert result.exit_code == 0, result.stderr
     assert "With 2 draws a frame the result takes up to" in result.stderr.splitlines()[0]
@@ -87,6 +97,7 @@ def test_the_size_of_draws_is_told_before_the_run(series_folder: Path, tmp_path:
 def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(long_series_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.zarr"
     command = [sys.executable, "-m", "napari_sem4d.cli", "reconstruct", str(long_series_folder), "--out", str(out)]
+    command += ["--engine", "local"]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     deadline = time.monotonic() + 120
     while not (out / "frame_state" / "c" / "2").exists() and run.poll() is None and time.monotonic() < deadline:
@@ -97,7 +108,7 @@ def test_ctrl_c_keeps_what_is_finished_and_resume_goes_on(long_series_folder: Pa
     assert "finished frames are kept" in told and "Traceback" not in told
     done = int((open_result(out)["frame_state"].values == 1).sum())
     assert 3 <= done < 16
-    rest = sem4d("reconstruct", long_series_folder, "--out", out, "--resume", "--json", "--quiet")
+    rest = sem4d(*command[3:], "--resume", "--json", "--quiet")
     assert rest.returncode == 0, rest.stderr
     assert json.loads(rest.stdout)["frames_done"] == 16 - done
     assert (open_result(out)["frame_state"].values == 1).all()

@@ -22,7 +22,7 @@ TRUTH = Truth()
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return calibrate_vickers(TRUTH.series())
+    return calibrate_vickers(TRUTH.series(), engine="local")
 
 
 def _turn(a: float, b: float) -> float:
@@ -110,7 +110,7 @@ def test_scan_rotation_is_taken_off_the_azimuths() -> None:
 
 def test_amplification_beside_gains_and_offsets_is_refused() -> None:
     with pytest.raises(SettingsError, match="z amplification cannot be told"):
-        calibrate_vickers(TRUTH.series(), VickersSettings(free_z_amplification=True))
+        calibrate_vickers(TRUTH.series(), VickersSettings(free_z_amplification=True), engine="local")
 
 
 def test_amplification_is_found_where_gains_offsets_and_polar_range_are_given() -> None:
@@ -118,7 +118,7 @@ def test_amplification_is_found_where_gains_offsets_and_polar_range_are_given() 
     settings = VickersSettings(
         free_z_amplification=True, free_gains=False, free_offsets=False, free_polar=False, inclination_deg=24.0
     )
-    found = calibrate_vickers(TRUTH.series(detector=detector), settings)
+    found = calibrate_vickers(TRUTH.series(detector=detector), settings, engine="local")
     # The images are those of 22 degree faces; told that they are 24 degrees, heights must be stretched.
     assert found.z_amplification == pytest.approx(np.tan(np.radians(24)) / np.tan(np.radians(22)), rel=0.03)
 
@@ -127,7 +127,7 @@ def test_saturated_faces_are_censored_and_said() -> None:
     images = TRUTH.images()
     clipped = np.minimum(images, np.quantile(images, 0.99, axis=(1, 2), keepdims=True))
     series = TRUTH.series(clipped)
-    found = calibrate_vickers(series)
+    found = calibrate_vickers(series, engine="local")
     assert any("saturated" in w for w in found.warnings)
     assert max(face.normal_error_deg for face in found.left_out_faces) < 1.5
 
@@ -160,6 +160,6 @@ def test_two_segments_are_refused() -> None:
 def test_unknown_energy_or_material_is_asked_for() -> None:
     series = TRUTH.series()
     with pytest.raises(SettingsError, match="energy"):
-        calibrate_vickers(type(series)(series.signal, Instrument(), series.pixel_nm, "Fe"))
+        calibrate_vickers(type(series)(series.signal, Instrument(), series.pixel_nm, "Fe"), engine="local")
     with pytest.raises(SettingsError, match="material"):
-        calibrate_vickers(type(series)(series.signal, series.instrument, series.pixel_nm, None))
+        calibrate_vickers(type(series)(series.signal, series.instrument, series.pixel_nm, None), engine="local")

@@ -13,7 +13,7 @@ from napari_sem4d.inversion.imprint_geometry import ImprintGeometry, measure_imp
 from napari_sem4d.inversion.vickers import calibrate_vickers, measure_regions
 from napari_sem4d.settings import Settings
 
-SETTINGS = Settings(material="Fe")
+SETTINGS = Settings(engine="local", material="Fe")
 # Room around the imprint; the whole frame is measured in benchmarks/vickers.py.
 TOP, LEFT, SIDE = 250, 500, 530
 
@@ -25,7 +25,7 @@ def series(shared_data: Path) -> SemSeries:
 
 @pytest.fixture(scope="module")
 def calibration(series: SemSeries) -> Calibration:
-    return calibrate_vickers(series)
+    return calibrate_vickers(series, engine="local")
 
 
 @pytest.fixture(scope="module")

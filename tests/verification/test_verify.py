@@ -16,9 +16,11 @@ from napari_sem4d.cli import app
 from napari_sem4d.errors import Cancelled, InputError
 from napari_sem4d.inversion.stage import Stage
 from napari_sem4d.records import Failed, Finished, Notice, Progress
+from napari_sem4d.settings import Settings
 from napari_sem4d.verification import Tolerances, Verification
 from napari_sem4d.verification.evidence import on_images
 
+LOCAL = Settings(engine="local")
 SMALL = {"pixels": 500, "electrons": 40}
 ENOUGH = {"pixels": 4000, "electrons": 500}
 
@@ -36,12 +38,12 @@ def series(place):
 @pytest.fixture(scope="module")
 def calibrated(place, series):
     """The local engine's own result, calibrated."""
-    return api.reconstruct(api.open_series(series), place / "local.zarr", calibration=surfaces.calibration())
+    return api.reconstruct(api.open_series(series), place / "local.zarr", LOCAL, surfaces.calibration())
 
 
 @pytest.fixture(scope="module")
 def relative(place, series):
-    return api.reconstruct(api.open_series(series), place / "relative.zarr")
+    return api.reconstruct(api.open_series(series), place / "relative.zarr", LOCAL)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 from synthetic_series import write_series
 
 from napari_sem4d import api
+from napari_sem4d.settings import Settings
 from napari_sem4d.widgets import reader
 from napari_sem4d.widgets.result_data import from_dataset
 from napari_sem4d.widgets.result_view import show_result
@@ -65,7 +66,7 @@ def test_a_folder_that_is_no_series_adds_nothing_and_is_told(tmp_path, monkeypat
 
 def test_a_result_opens_as_calibrated_or_relative_height_layers(tmp_path):
     folder = write_series(tmp_path / "s", frames=1)
-    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr")
+    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr", Settings(engine="local"))
     layers = reader.get_reader(str(store))(str(store))
     names = [kwargs["name"] for _, kwargs, _ in layers]
     assert names == ["relative yield (1 = Cu), r", "relative height (nm), r"]
@@ -75,7 +76,7 @@ def test_a_result_opens_as_calibrated_or_relative_height_layers(tmp_path):
 
 def test_a_damaged_frame_is_told_under_the_cursor_and_the_others_stay(tmp_path):
     folder = write_series(tmp_path / "s", frames=2)
-    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr")
+    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr", Settings(engine="local"))
     (chunk,) = [p for p in (store / "height" / "c" / "1").rglob("*") if p.is_file()]
     chunk.write_bytes(b"broken")
     data = from_dataset(api.open_result(store), store)
@@ -86,7 +87,7 @@ def test_a_damaged_frame_is_told_under_the_cursor_and_the_others_stay(tmp_path):
 @pytest.mark.gl
 def test_a_result_opened_in_the_viewer_gets_its_surface(make_napari_viewer_proxy, qtbot, tmp_path):
     folder = write_series(tmp_path / "s", frames=2)
-    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr")
+    store = api.reconstruct(api.open_series(folder), tmp_path / "r.zarr", Settings(engine="local"))
     viewer = make_napari_viewer_proxy(show=True)
     viewer.open(str(store), plugin="napari-sem4d")
     qtbot.waitUntil(lambda: len(workspace_of(viewer).results) == 1)

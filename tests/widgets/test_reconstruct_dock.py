@@ -19,6 +19,7 @@ SECONDS = 60_000
 @pytest.fixture
 def dock(viewer_model, qtbot):
     dock = Reconstruct(viewer_model)
+    dock.engine.set_value("local")  # made the images
     qtbot.addWidget(dock)
     dock.show()
     yield dock

@@ -11,6 +11,7 @@ from synthetic_series import write_series
 
 from napari_sem4d import api
 from napari_sem4d.io.store import ResultStore
+from napari_sem4d.settings import Settings
 from napari_sem4d.widgets import reconstruct
 from napari_sem4d.widgets.reconstruct import Reconstruct
 from napari_sem4d.widgets.result_data import from_dataset
@@ -26,7 +27,7 @@ def made(tmp_path_factory):
     """A series of two frames and its result."""
     folder = write_series(tmp_path_factory.mktemp("Größe") / "Bilder", frames=2, shape=(36, 48))
     series = api.open_series(folder)
-    return api.reconstruct(series, folder.parent / "Bilder-height-001.zarr")
+    return api.reconstruct(series, folder.parent / "Bilder-height-001.zarr", Settings(engine="local"))
 
 
 @pytest.fixture
@@ -40,6 +41,8 @@ def result(made, tmp_path):
 def dock(viewer_model, qtbot, monkeypatch):
     monkeypatch.setattr(reconstruct, "EFFORTS", (Effort("quick", 200, 40), Effort("usual", 300, 60)))
     dock = Reconstruct(viewer_model)
+    assert dock.settings().engine == "vift"
+    dock.engine.set_value("local")  # made the images
     qtbot.addWidget(dock)
     dock.show()
     yield dock
@@ -178,10 +181,11 @@ def test_the_chooser_says_what_the_electrons_resolve(dock, qtbot, made):
     dock.space.set_series(series, (made.parent / "Bilder",))
     qtbot.waitUntil(lambda: "leave within" in dock.engine.hint.text(), timeout=SECONDS)
     assert "too low" in dock.engine.hint.text()
-    coarse = dataclasses.replace(series, pixel_nm=5000.0)
-    dock.space.set_series(coarse, (made.parent / "Bilder",))
-    dock.engine.set_value("vift")
-    qtbot.waitUntil(lambda: "vanishes" in dock.engine.hint.text(), timeout=SECONDS)
+    for pixel_nm, told in ((100.0, "points a pixel"), (5000.0, "vanishes")):
+        coarse = dataclasses.replace(series, pixel_nm=pixel_nm)
+        dock.space.set_series(coarse, (made.parent / "Bilder",))
+        dock.engine.set_value("vift")
+        qtbot.waitUntil(lambda told=told: told in dock.engine.hint.text(), timeout=SECONDS)
 
 
 def test_finished_runs_show_their_misfit(dock, qtbot, made, tmp_path):

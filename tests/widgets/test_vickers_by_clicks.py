@@ -38,6 +38,10 @@ def test_a_vickers_imprint_is_loaded_calibrated_reconstructed_and_measured_by_cl
     assert "Residual" in box.state.text()
     assert "correlations" in box.text.toPlainText()
 
+    # ViFT's grid would have sixteen times the image's pixels.
+    reconstruct.engine.choice.setFocus()
+    qtbot.keyClick(reconstruct.engine.choice, Qt.Key.Key_Up)
+    assert reconstruct.settings().engine == "local"
     reconstruct.output.setText(str(tmp_path / "vickers.zarr"))
     qtbot.mouseClick(reconstruct.start_button, LEFT)
     qtbot.waitUntil(lambda: not reconstruct.runner.running, timeout=MINUTES)

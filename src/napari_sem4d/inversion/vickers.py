@@ -87,7 +87,7 @@ def calibrate_vickers(
     *,
     frame: int = 0,
     region: tuple[int, int, int, int] | None = None,
-    engine: EngineName = "local",
+    engine: EngineName,
 ) -> Calibration:
     """Calibrate the detector on the image of a Vickers imprint.
 

@@ -18,8 +18,8 @@ ENGINES = {
     "local": "Each pixel emits as a tilted plane would, and facets light and shadow each other. Quick; right for "
     "features much larger than the electrons' exit radius, too low and too smooth below it.",
     "vift": "The local law with a transformer's correction for what the interaction volume does at edges and in "
-    "small features, trained on Monte Carlo. Starts from the local solution, takes some ten times longer; where "
-    "pixels are larger than four exit radii it is the same as local.",
+    "small features, trained on Monte Carlo. Starts from the local solution and takes several times as long; "
+    "where pixels are larger than four exit radii it is the same as local.",
 }
 """What each engine does."""
 
