@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, gelu, linear, pad
 
-from napari_sem4d.surrogate.lean import convolution, even, filmed_gelu, perceptron
+from napari_sem4d.surrogate.lean import convolution, even, filmed_gelu, perceptron, product
 
 
 def random(*shape):
@@ -68,3 +68,10 @@ def test_a_filmed_gelu_is_what_it_says_in_value_and_both_derivatives(monkeypatch
     assert torch.autograd.gradcheck(filmed_gelu, (features, scale, shift))
     fixed = scale.detach(), shift.detach()
     assert torch.autograd.gradcheck(lambda f: filmed_gelu(f, *fixed), (features,), check_forward_ad=True)
+
+
+@pytest.mark.parametrize("places", [(4, 24), (5, 7)])
+def test_a_product_is_a_linear_map_however_many_places_there_are(places):
+    features, matrix, offsets = random(*places, 6), random(3, 6), random(3)
+    assert torch.allclose(product(features, matrix, offsets), features @ matrix.T + offsets, atol=1e-12)
+    assert torch.autograd.gradcheck(product, (features, matrix, offsets), check_forward_ad=True)

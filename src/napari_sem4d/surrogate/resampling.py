@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from napari_sem4d.surrogate.lean import product
+
 _ALIKE = 0.03
 """Relative difference of pitches that is not worth resampling."""
 
@@ -76,23 +78,30 @@ class Grids:
 
     def heights_to_working(self, height: torch.Tensor) -> torch.Tensor:
         """Heights (Y, X) on the working grid; a plane stays one, also beyond the border."""
-        return self._heights[0] @ height @ self._heights[1].T
+        return _along_both(self._heights, height)
 
     def signals_to_data(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals (..., rows, columns) of the working grid on the data's."""
-        return self._signals[0] @ signals @ self._signals[1].T
+        return _along_both(self._signals, signals)
 
     def resolved(self, signals: torch.Tensor) -> torch.Tensor:
         """Signals (..., Y, X) of the data's grid without what the working grid cannot hold."""
         if self._smooth is None:
             return signals
-        return self._smooth[0] @ signals @ self._smooth[1].T
+        return _along_both(self._smooth, signals)
 
     def resolved_adjoint(self, signals: torch.Tensor) -> torch.Tensor:
         """Adjoint of :meth:`resolved`."""
         if self._smooth is None:
             return signals
-        return self._smooth[0].T @ signals @ self._smooth[1]
+        rows, columns = self._smooth
+        return _along_both((rows.T, columns.T), signals)
+
+
+def _along_both(matrices: tuple[torch.Tensor, torch.Tensor], fields: torch.Tensor) -> torch.Tensor:
+    """Fields (..., Y, X) by a matrix (rows, Y) and one (columns, X) to (..., rows, columns)."""
+    rows, columns = matrices
+    return product(product(fields, columns).mT, rows).mT
 
 
 def _axis(n: int, ratio: float, margin: int, multiple: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
