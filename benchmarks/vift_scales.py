@@ -19,13 +19,12 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
-from napari_sem4d.surrogate.directions import terms
-from napari_sem4d.surrogate.patches import simulate_case
+from napari_sem4d.surrogate.directions import shortened
+from napari_sem4d.surrogate.patches import ORDER, simulate_case
 from napari_sem4d.surrogate.training_data import flat_signal, load_training_data, seen_by_detectors
 from napari_sem4d.surrogate.training_set import draw_case
 from napari_sem4d.surrogate.weights import load_weights
 
-ORDER = 4
 SCALES = {"pixels": 1, "cells": 2, "tokens": 4, "4 rho50": 8}
 OTHER_SEED = 1 << 40
 
@@ -38,8 +37,10 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    data, settings = load_training_data(arguments.folder, ORDER), dataset_settings(arguments.folder)
-    network, count = load_weights(arguments.weights).network, len(terms(ORDER))
+    network = load_weights(arguments.weights).network
+    order = network.architecture.order
+    few = shortened(order, ORDER)
+    data, settings = load_training_data(arguments.folder, order), dataset_settings(arguments.folder)
     cases = [c for path in sorted(arguments.folder.glob("chunk-*.npz")) for c in read_chunk(path).cases]
     inside = slice(data.halo, data.height.shape[-1] - data.halo)
     errors = np.zeros((2, len(SCALES)))
@@ -49,14 +50,15 @@ def main() -> None:
         again, _ = simulate_case(replace(case, seed=case.seed ^ OTHER_SEED), settings, threads=arguments.threads)
         flat = float(flat_signal(data.conditions[n].numpy()))
         first, again = (
-            torch.as_tensor(x[:, :count].astype(np.float32) / flat).flatten(0, 1) for x in (first, again)
+            torch.as_tensor(np.einsum("ij,tjyx->tiyx", few, x / flat), dtype=torch.float32).flatten(0, 1)
+            for x in (first, again)
         )
         height, conditions, target = data.batch(np.array([n]))
         with torch.no_grad():
             found = network(height, conditions, data.pitch)[0][:, inside, inside]
         local = first - target[0]
         for row, prediction in zip(errors, (local + found, local), strict=True):
-            left = [seen_by_detectors((prediction - y)[None], ORDER) for y in (first, again)]
+            left = [seen_by_detectors((prediction - y)[None], order) for y in (first, again)]
             for column, edge in enumerate(SCALES.values()):
                 rest = [avg_pool2d(x, edge) for x in left]
                 row[column] += float((rest[0] * rest[1]).mean()) / len(cases)

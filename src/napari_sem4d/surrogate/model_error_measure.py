@@ -12,12 +12,12 @@ from napari_sem4d.frames import slopes
 from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import terms
 from napari_sem4d.surrogate.model_error import ModelErrorTable, bend
+from napari_sem4d.surrogate.patches import ORDER, THRESHOLDS
 from napari_sem4d.surrogate.training_data import TrainingData, flat_signal, load_training_data
 from napari_sem4d.surrogate.weights import Weights
 
 SLOPES_DEG = (15.0, 30.0, 45.0, 60.0)
 BENDS = (0.1, 0.25, 0.5, 1.0)
-_ORDER = 4
 _LEAST_TILT_DEG = 10.0
 _FEWEST = 300
 """Pixels below which a band takes the figure of its neighbour."""
@@ -45,12 +45,13 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
     InputError, StoreError
         If the folder holds no such chunks.
     """
-    data = load_training_data(folder, _ORDER)
+    order = ORDER if weights is None else weights.network.architecture.order
+    data = load_training_data(folder, order)
     shape = (len(SLOPES_DEG) + 1, len(BENDS) + 1)
     power, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
     contrasts: list[list[float]] = [[] for _ in range(len(BENDS) + 1)]
     products, spectrum = np.zeros(2), np.zeros(len(_BANDS) - 1)
-    shares = np.zeros(len(terms(_ORDER)))
+    shares = np.zeros(len(terms(order)))
     for error, tilt, curl, tilting in _errors(data, weights, _tiltings(folder)):
         pairs = _neighbours(error, 1)
         products += [float(x.sum(0).mean()) for x in (pairs, _neighbours(error, 2))]
@@ -63,7 +64,7 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
         for found, excess in zip(contrasts, _contrast(error, tilt, curl, tilting), strict=True):
             found += excess
     # Noise makes shares of no power slightly negative; a polynomial and its turned twin share alike.
-    shares = _isotropic(np.maximum(shares, 0.0))
+    shares = _isotropic(np.maximum(shares, 0.0), order)
     settings = dataset_settings(folder)
     return ModelErrorTable(
         slope_deg=SLOPES_DEG,
@@ -82,7 +83,7 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
 
 def _tiltings(folder: Path) -> Iterator[np.ndarray]:
     """How the surface tilts the emission by Monte Carlo, flat signals, shape (2, Y, X), patch by patch."""
-    listed = terms(_ORDER)
+    listed = terms(ORDER)
     rows = [listed.index((1, 1)), listed.index((1, -1))]
     for path in sorted(folder.glob("chunk-*.npz")):
         chunk = read_chunk(path)
@@ -93,7 +94,7 @@ def _tiltings(folder: Path) -> Iterator[np.ndarray]:
 
 def _contrast(error: torch.Tensor, tilt: np.ndarray, curl: np.ndarray, tilting: np.ndarray) -> list[list[float]]:
     """Mean square of the relative error of the contrast of slopes in each bend band, less its noise."""
-    listed = terms(_ORDER)
+    listed = terms(1)
     rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
     modelled = tilting - rest
     noise = 0.5 * float(np.square(np.diff(rest, axis=-1)).mean())
@@ -125,7 +126,7 @@ def _errors(
 ) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray, np.ndarray]]:
     """Deviations from Monte Carlo in flat signals (terms, Y, X), slope in degrees, bend, and tilting, by patch."""
     inside = slice(data.halo, data.height.shape[-1] - data.halo)
-    count = len(terms(_ORDER))
+    count = data.target.shape[1] // len(THRESHOLDS)
     for start in range(0, len(data.height), _BATCH):
         heights, conditions, target = data.batch(np.arange(start, min(start + _BATCH, len(data.height))))
         error = target[:, :count]
@@ -151,7 +152,7 @@ def _along_the_wave(error: torch.Tensor) -> np.ndarray:
     Only this part of an error of slopes sums up to heights: where facets of opposite slope err oppositely it has
     less power in long waves than the errors of single pixels let expect.
     """
-    listed = terms(_ORDER)
+    listed = terms(3)
     rows, columns = error.shape[-2:]
     window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
     window /= np.sqrt((window**2).mean() * rows * columns)
@@ -179,8 +180,8 @@ def _length(spectrum: np.ndarray) -> float:
     return float(_LENGTHS[int(np.argmin(misfits))])
 
 
-def _isotropic(shares: np.ndarray) -> np.ndarray:
-    index = {term: i for i, term in enumerate(terms(_ORDER))}
+def _isotropic(shares: np.ndarray, order: int) -> np.ndarray:
+    index = {term: i for i, term in enumerate(terms(order))}
     found: np.ndarray = np.array([0.5 * (shares[i] + shares[index[n, -m]]) for (n, m), i in index.items()])
     return found
 
