@@ -25,7 +25,7 @@ FAILURES = (
     "that it was not trained on, six tenths of the local law's",
     "dense steep relief, in which few electrons find a way out: its yield, alike over several rho50",
     "light materials (carbon to silicon): up to 1.5 times the error of copper, in units of their own flat signal",
-    "crystals of 5 rho50 with facets of 50 degrees: .06 to .09 of the flat signal",
+    "crystals of 5 rho50 with facets of 50 degrees: .045 to .066 of the flat signal",
     "detail finer than 0.5 rho50 is taken to leave no contrast; not trained",
     "two materials in one image: only through the relative yield",
     "a tilted stage or beam: not trained",

@@ -33,7 +33,9 @@ class ModelErrorTable(StrictModel):
         description="Mean square error by slope band (rows) and bend band, summed over directions, squared flat "
         "signals"
     )
-    shares: tuple[float, ...] = Field(description="Share of every polynomial of directions in that sum")
+    modes: tuple[tuple[float, ...], ...] = Field(
+        description="Independent errors of the polynomials of directions, a row each, for a sum of one"
+    )
     length_rho50: float = Field(
         gt=0, description="Length over which the correlation of errors that heights sum up falls to 1/e, rho50"
     )
@@ -59,8 +61,8 @@ class ModelErrorTable(StrictModel):
                 raise ValueError(f"the table must have {rows} rows of {columns}")
         if self.contrast and len(self.contrast) != columns:
             raise ValueError(f"the errors of the contrast must be {columns}")
-        if len(self.shares) not in _BY_ORDER:
-            raise ValueError(f"{len(self.shares)} shares are no full set of polynomials")
+        if any(len(mode) not in _BY_ORDER for mode in self.modes):
+            raise ValueError("a mode must have the errors of a full set of polynomials")
         return self
 
     def signal_power(self, height: torch.Tensor, pixel_nm: float, rho50_nm: float) -> torch.Tensor:
@@ -99,11 +101,11 @@ class ModelErrorTable(StrictModel):
 
         Returns
         -------
-        numpy.ndarray, shape (K, terms)
+        numpy.ndarray, shape (K, modes)
             In flat signals of each segment; times its transpose: the covariance of the segments' errors.
         """
-        rows = acceptance(_BY_ORDER[len(self.shares)], segments)
-        found: np.ndarray = rows / rows[:, :1] * np.sqrt(np.array(self.shares))
+        rows = acceptance(_BY_ORDER[len(self.modes[0])], segments)
+        found: np.ndarray = rows / rows[:, :1] @ np.array(self.modes).T
         return found
 
     def correlation_spectrum(self, frequency: torch.Tensor, rho50_px: float) -> torch.Tensor:

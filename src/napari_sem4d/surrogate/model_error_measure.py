@@ -21,6 +21,8 @@ BENDS = (0.1, 0.25, 0.5, 1.0)
 _LEAST_TILT_DEG = 10.0
 _FEWEST = 300
 """Pixels below which a band takes the figure of its neighbour."""
+_SMALLEST = 1e-3
+"""Power of an independent error, over that of the largest, below which it is left out."""
 _BATCH = 8
 _BANDS = (0.05, 0.15, 0.25, 0.4, 0.6, 0.9, 1.3, 1.8, 2.4, 3.1)
 """Edges of bands of angular frequency, rad per working pixel; in the last two only noise is left."""
@@ -51,26 +53,24 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
     power, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
     contrasts: list[list[float]] = [[] for _ in range(len(BENDS) + 1)]
     products, spectrum = np.zeros(2), np.zeros(len(_BANDS) - 1)
-    shares = np.zeros(len(terms(order)))
+    covariance = np.zeros(2 * (len(terms(order)),))
     for error, tilt, curl, tilting in _errors(data, weights, _tiltings(folder)):
         pairs = _neighbours(error, 1)
         products += [float(x.sum(0).mean()) for x in (pairs, _neighbours(error, 2))]
         spectrum += _along_the_wave(error)
-        shares += pairs.mean(dim=(1, 2)).numpy()
+        covariance += _together(error)
         row = np.digitize(tilt[:-1, :-1], SLOPES_DEG)
         column = np.digitize(curl[:-1, :-1], BENDS)
         np.add.at(power, (row, column), pairs.sum(0).numpy())
         np.add.at(count, (row, column), 1)
         for found, excess in zip(contrasts, _contrast(error, tilt, curl, tilting), strict=True):
             found += excess
-    # Noise makes shares of no power slightly negative; a polynomial and its turned twin share alike.
-    shares = _isotropic(np.maximum(shares, 0.0), order)
     settings = dataset_settings(folder)
     return ModelErrorTable(
         slope_deg=SLOPES_DEG,
         bend=BENDS,
         power=_filled(power, count, float(np.clip(products[0] / products[1], 1.0, 2.0))),
-        shares=tuple(float(round(s, 5)) for s in shares / shares.sum()),
+        modes=_modes(_isotropic(covariance, order)),
         length_rho50=round(_length(spectrum) * data.pitch, 3),
         contrast=_filled_contrast(contrasts),
         spread_left=1.0 if weights is None else 0.0,
@@ -180,10 +180,32 @@ def _length(spectrum: np.ndarray) -> float:
     return float(_LENGTHS[int(np.argmin(misfits))])
 
 
-def _isotropic(shares: np.ndarray, order: int) -> np.ndarray:
-    index = {term: i for i, term in enumerate(terms(order))}
-    found: np.ndarray = np.array([0.5 * (shares[i] + shares[index[n, -m]]) for (n, m), i in index.items()])
+def _together(error: torch.Tensor) -> np.ndarray:
+    """Mean products of the errors of two polynomials in neighbouring pixels, shape (terms, terms)."""
+    here = error[:, :-1, :-1].flatten(1).double()
+    there = 0.5 * (error[:, 1:, :-1] + error[:, :-1, 1:]).flatten(1).double()
+    products: np.ndarray = (here @ there.T / here.shape[1]).numpy()
+    return 0.5 * (products + products.T)
+
+
+def _isotropic(covariance: np.ndarray, order: int) -> np.ndarray:
+    """Mean over all turns of the surface and its mirror images."""
+    listed = terms(order)
+    index = {term: i for i, term in enumerate(listed)}
+    found = np.zeros_like(covariance)
+    for (n, m), i in index.items():
+        for (k, same), j in index.items():
+            if same == m:
+                found[i, j] = 0.5 * (covariance[i, j] + covariance[index[n, -m], index[k, -m]])
     return found
+
+
+def _modes(covariance: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    """Independent errors whose covariance is this one, scaled to a trace of one; noise below zero is left out."""
+    power, vectors = np.linalg.eigh(covariance)
+    kept = power > _SMALLEST * power.max()
+    modes = (vectors[:, kept] * np.sqrt(power[kept] / power[kept].sum())).T
+    return tuple(tuple(float(round(v, 5)) for v in mode) for mode in modes)
 
 
 def _filled(power: np.ndarray, count: np.ndarray, to_square: float) -> tuple[tuple[float, ...], ...]:
