@@ -185,17 +185,22 @@ class BounceTerm:
         bounced : torch.Tensor, shape (K, Y, X)
             Energy-weighted electrons per primary that reach each segment after one bounce or more.
         """
-        grid, coarse = _coarse(height, pixel_nm)
-        around = self._look_around(coarse)
-        whole, direct = self._direct(around.facet, around.horizons)
-        return grid.up(_share(direct, whole)), grid.up(_bounced(around, direct))
+        grid, around, direct, share = self._shadowed(height, pixel_nm)
+        return grid.up(share), grid.up(_bounced(around, direct))
 
     def visible(self, height: torch.Tensor, pixel_nm: float) -> torch.Tensor:
         """Share of the direct emission that is not shadowed, without the bounces; shape (K, Y, X)."""
+        grid, _, _, share = self._shadowed(height, pixel_nm)
+        return grid.up(share)
+
+    def _shadowed(
+        self, height: torch.Tensor, pixel_nm: float
+    ) -> tuple[CoarseGrid, _Around, torch.Tensor, torch.Tensor]:
+        """Grid, what is around, direct emission into the segments (K, rows, columns), its visible share."""
         grid, coarse = _coarse(height, pixel_nm)
         around = self._look_around(coarse)
         whole, direct = self._direct(around.facet, around.horizons)
-        return grid.up(_share(direct, whole))
+        return grid, around, direct, (direct + _NOTHING) / (whole + _NOTHING)
 
     def _look_around(self, height: torch.Tensor) -> _Around:
         """See what lies around every facet, heights in units of the grid's pitch."""
@@ -334,10 +339,6 @@ def _coarse(height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Te
     factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
     grid = CoarseGrid(shape, factor, height.dtype, height.device)
     return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
-
-
-def _share(direct: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-    return (direct + _NOTHING) / (whole + _NOTHING)
 
 
 def _bounced(around: _Around, direct: torch.Tensor) -> torch.Tensor:

@@ -130,7 +130,7 @@ def fitted(order: int, polar: int, azimuth: int) -> np.ndarray:
 
     Least squares of the signals of segments drawn at random, turned to every azimuth and weighted as counting
     noise weights them: what a short series leaves out is then what detectors see least of. The plain integrals
-    over the polynomials leave twice as much of a grazing lobe. No azimuth is preferred.
+    over the polynomials leave up to half as much again of a grazing lobe. No azimuth is preferred.
 
     Parameters
     ----------
