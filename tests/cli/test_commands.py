@@ -154,7 +154,17 @@ def test_calibrate_on_a_flat_area_writes_a_calibration_that_reconstruct_takes(
     data = json.loads(done.stdout)
     assert data["reference"] == "flat" and [s["name"] for s in data["segments"]] == ["A", "B", "C", "D"]
     out = tmp_path / "r.zarr"
-    call = ["reconstruct", str(series_folder), "--calibration", str(saved), "--out", str(out), "-q"]
+    call = [
+        "reconstruct",
+        str(series_folder),
+        "--calibration",
+        str(saved),
+        "--out",
+        str(out),
+        "-q",
+        "--engine",
+        "local",
+    ]
     assert runner.invoke(app, call).exit_code == 0
     assert data["id"] in str(open_result(out).attrs["calibration"])
 
