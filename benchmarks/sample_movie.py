@@ -19,20 +19,18 @@ import tifffile
 import torch
 
 from napari_sem4d import api
-from napari_sem4d.acquisition.instrument import Beam
 from napari_sem4d.settings import Settings
 
 
-def chosen(frames: list[int], engine: str, folder: Path) -> tuple[Path, Settings]:
-    """A folder with these frames of the movie, and what is known of it."""
+def take(frames: list[int], engine: str, folder: Path) -> Settings:
+    """Copy these frames of the movie into a folder; return what is known of them."""
     series = api.open_series(api.sample_series())
     times = tuple(float(series.signal["time"].values[t]) for t in frames)
     for t in frames:
         for path in api.sample_series().glob(f"{t:04d}_*.tif"):
             shutil.copy(path, folder)
-    beam = Beam.model_validate(series.instrument.beam.model_dump())
-    known = {"times_s": times}
-    return folder, Settings(engine=engine, beam=beam, material="Cu", pixel_nm=series.pixel_nm, time=known)
+    beam, known = series.instrument.beam, {"times_s": times}
+    return Settings(engine=engine, beam=beam, material="Cu", pixel_nm=series.pixel_nm, time=known)
 
 
 def main() -> None:
@@ -49,9 +47,9 @@ def main() -> None:
     for engine in arguments.engines:
         calibration = api.calibrate(imprint, "vickers", settings=Settings(engine=engine))
         with tempfile.TemporaryDirectory() as folder:
-            images, known = chosen(arguments.frames, engine, Path(folder))
+            known = take(arguments.frames, engine, Path(folder))
             start = time.perf_counter()
-            out = api.reconstruct(api.open_series(images, known), images / "r.zarr", known, calibration)
+            out = api.reconstruct(api.open_series(folder, known), Path(folder) / "r.zarr", known, calibration)
             seconds = time.perf_counter() - start
             result = api.open_result(out)
             heights, misfits = result["height"].values, result["misfit"].values

@@ -98,7 +98,7 @@ def measure(cell: list, number: int, plan: dict, weights, cache: Path | None, th
         flat = float(LocalEngine(setup).expected_signals(torch.zeros(8, 8), torch.ones(8, 8))[:, 4, 4].mean())
         plane = ResponseTable(ring, lambda t, m=found, e=energy: law_for(m, e, t), torch.float32, "cpu")
         predictions = {
-            "planes": plane.evaluate(*slopes(height, pixel))[0],
+            "planes": plane.value(*slopes(height, pixel)),
             "local": LocalEngine(setup).expected_signals(height, ones),
         }
         if weights is not None:

@@ -78,7 +78,7 @@ class LocalEngine:
     def flat_signals(self) -> torch.Tensor:
         """Signals of a flat without their offsets, shape (K,)."""
         level = torch.zeros(1, 1, dtype=self.dtype, device=self.device)
-        return (self._gain * self._table.evaluate(level, level)[0])[:, 0, 0]
+        return (self._gain * self._table.value(level, level))[:, 0, 0]
 
     def expected_signals(self, height: torch.Tensor, relative_yield: torch.Tensor) -> torch.Tensor:
         """Signals (K, Y, X) of a surface; see :class:`~napari_sem4d.forward.engine.Engine`."""

@@ -262,19 +262,19 @@ def _take_over(start: Tensors, network: ViFT) -> dict[str, torch.Tensor]:
         )
     found = network.state_dict()
     for name, tensor in start.state.items():
-        if name not in found:
-            continue
-        into = found[name]
-        if name == "lower.weight":
-            # Coefficients of low order come first for each threshold.
-            into, tensor = (
-                weight.view(a.thresholds, len(terms(a.order)), -1)
-                for weight, a in ((into, ours), (tensor, theirs))
-            )
-            common = min(into.shape[1], tensor.shape[1])
-            into[:, :common] = tensor[:, :common]
-            continue
-        # Rows of the conditions are for cells first, then for block after block.
-        rows = min(len(tensor), len(into))
-        into[:rows] = tensor[:rows]
+        if name in found:
+            into, taken = _growing_first(name, found[name], ours), _growing_first(name, tensor, theirs)
+            rows = min(len(taken), len(into))
+            into[:rows] = taken[:rows]
     return found
+
+
+def _growing_first(name: str, weight: torch.Tensor, a: Architecture) -> torch.Tensor:
+    """A view of a weight by what a network may have more of, first what all have.
+
+    Rows of the conditions are for cells first, then for block after block; those of the last layer are for
+    threshold after threshold, coefficients of low order first.
+    """
+    if name == "lower.weight":
+        return weight.view(a.thresholds, len(terms(a.order)), -1).transpose(0, 1)
+    return weight
