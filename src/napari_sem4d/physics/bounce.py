@@ -72,6 +72,16 @@ def total_yield(law: LocalLaw, cos_tilt: np.ndarray) -> np.ndarray:
     return total
 
 
+def bounced_share(law_for: Callable[[float], LocalLaw], threshold_kev: float) -> float:
+    """Part of the bounced electrons' signal that a detector's threshold leaves.
+
+    A bounced electron starts with a lower energy: to it, the threshold is higher.
+    """
+    oblique = np.array([math.cos(math.radians(45.0))])
+    seen = total_yield(law_for(threshold_kev / _ENERGY_KEPT), oblique) / total_yield(law_for(0.0), oblique)
+    return float(seen[0])
+
+
 class YieldCurve:
     """Yield by the cosine of the incidence, as the exponential of a polynomial (smooth and positive)."""
 
@@ -152,15 +162,12 @@ class BounceTerm:
         self._yield = YieldCurve(plain)
         self._primary = ScatteringCurves(plain, 2, 0.1)
         self._again = ScatteringCurves(plain, 1, _LOWEST)
-        oblique = np.array([math.cos(math.radians(45.0))])
-        unweighted = float(total_yield(plain, oblique)[0])
         self._shares = []
         self._elevations = []
         self._axes = []
         for s in segments:
-            # A bounced electron starts with a lower energy: to it, the threshold is higher.
-            seen = total_yield(law_for(s.threshold_kev / _ENERGY_KEPT), oblique)[0] / unweighted
-            self._shares.append([float(seen) * x for x in _coverage(s)])
+            seen = bounced_share(law_for, s.threshold_kev)
+            self._shares.append([seen * x for x in _coverage(s)])
             low, high = (math.radians(90.0 - a) for a in reversed(s.polar_deg))
             self._elevations.append((math.tan(low), math.tan(min(high, _ZENITH_RAD))))
             polar, azimuth, weight = directions(s)
@@ -185,22 +192,27 @@ class BounceTerm:
         bounced : torch.Tensor, shape (K, Y, X)
             Energy-weighted electrons per primary that reach each segment after one bounce or more.
         """
-        grid, around, direct, share = self._shadowed(height, pixel_nm)
-        return grid.up(share), grid.up(_bounced(around, direct))
-
-    def visible(self, height: torch.Tensor, pixel_nm: float) -> torch.Tensor:
-        """Share of the direct emission that is not shadowed, without the bounces; shape (K, Y, X)."""
-        grid, _, _, share = self._shadowed(height, pixel_nm)
-        return grid.up(share)
-
-    def _shadowed(
-        self, height: torch.Tensor, pixel_nm: float
-    ) -> tuple[CoarseGrid, _Around, torch.Tensor, torch.Tensor]:
-        """Grid, what is around, direct emission into the segments (K, rows, columns), its visible share."""
         grid, coarse = _coarse(height, pixel_nm)
         around = self._look_around(coarse)
         whole, direct = self._direct(around.facet, around.horizons)
-        return grid, around, direct, (direct + _NOTHING) / (whole + _NOTHING)
+        return grid.up(_share(whole, direct)), grid.up(_bounced(around, direct))
+
+    def beside(
+        self, others: BounceTerm, height: torch.Tensor, pixel_nm: float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Visible shares of another term's segments, and what bounces into one's own; the surface is seen once.
+
+        Parameters
+        ----------
+        others : BounceTerm
+        height, pixel_nm
+            As of a call.
+        """
+        grid, coarse = _coarse(height, pixel_nm)
+        around = self._look_around(coarse)
+        _, direct = self._direct(around.facet, around.horizons)
+        shares = _share(*others._direct(around.facet, around.horizons))
+        return grid.up(shares), grid.up(_bounced(around, direct))
 
     def _look_around(self, height: torch.Tensor) -> _Around:
         """See what lies around every facet, heights in units of the grid's pitch."""
@@ -339,6 +351,11 @@ def _coarse(height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Te
     factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
     grid = CoarseGrid(shape, factor, height.dtype, height.device)
     return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
+
+
+def _share(whole: torch.Tensor, direct: torch.Tensor) -> torch.Tensor:
+    """Part of what segments would see without a horizon that they see with it."""
+    return (direct + _NOTHING) / (whole + _NOTHING)
 
 
 def _bounced(around: _Around, direct: torch.Tensor) -> torch.Tensor:

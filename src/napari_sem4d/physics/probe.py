@@ -29,10 +29,15 @@ def blur(field: torch.Tensor, probe_px: float) -> torch.Tensor:
     return field
 
 
+def blur_reach(probe_px: float) -> int:
+    """Pixels on every side that :func:`blur` draws on."""
+    return max(1, int(np.ceil(4.0 * probe_px / FWHM_PER_SIGMA))) if probe_px > 0.0 else 0
+
+
 @lru_cache(maxsize=8)
 def _blur_matrix(n: int, sigma: float) -> torch.Tensor:
     """Symmetric matrix of a Gaussian blur whose weights beyond the border fold back."""
-    reach = max(1, int(np.ceil(4.0 * sigma)))
+    reach = blur_reach(sigma * FWHM_PER_SIGMA)
     at = np.arange(-reach, reach + 1)
     # The mean of the Gaussian over a pixel, so that narrow probes keep their width.
     edges = torch.special.ndtr(torch.as_tensor(np.append(at - 0.5, reach + 0.5) / sigma)).numpy()

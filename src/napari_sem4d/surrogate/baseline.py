@@ -6,12 +6,11 @@ from functools import lru_cache
 
 import torch
 
-from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.frames import slopes
-from napari_sem4d.physics.bounce import BounceTerm
+from napari_sem4d.physics.bounce import BounceTerm, bounced_share
 from napari_sem4d.physics.local_law import LocalLaw, law_for
 from napari_sem4d.physics.materials import material
-from napari_sem4d.physics.probe import blur
+from napari_sem4d.physics.probe import blur, blur_reach
 from napari_sem4d.physics.response import ResponseTable
 from napari_sem4d.surrogate.directions import bin_segments, fitted
 
@@ -40,17 +39,16 @@ class Baseline:
         def law(threshold_kev: float) -> LocalLaw:
             return law_for(found, energy_kev, threshold_kev)
 
-        def bins(counts: tuple[int, int]) -> list[Segment]:
-            return [s for t in thresholds for s in bin_segments(*counts, t * energy_kev)]
-
-        self._thresholds = len(thresholds)
-        self._table = ResponseTable(bins(_DIRECT), law, torch.float32, "cpu")
-        self._shadows = BounceTerm(bins(_DIRECT), law)
-        self._bounce = BounceTerm(bins(_BOUNCED), law)
+        at = [t * energy_kev for t in thresholds]
+        self._table = ResponseTable([s for t in at for s in bin_segments(*_DIRECT, t)], law, torch.float32, "cpu")
+        # Shadows are alike at all thresholds, and bounces but for a factor.
+        self._shadows = BounceTerm(bin_segments(*_DIRECT), law)
+        self._bounce = BounceTerm(bin_segments(*_BOUNCED), law)
+        self._bounced_shares = torch.tensor([bounced_share(law, t) for t in at], dtype=torch.float32)
         matrices = [fitted(order, *counts) for counts in (_DIRECT, _BOUNCED)]
         self._fits = [torch.as_tensor(m, dtype=torch.float32) for m in matrices]
 
-    def __call__(self, height: torch.Tensor, pitch: float, probe: float) -> torch.Tensor:
+    def __call__(self, height: torch.Tensor, pitch: float, probe: float, halo: int = 0) -> torch.Tensor:
         """Coefficients of the emission field.
 
         Parameters
@@ -59,20 +57,24 @@ class Baseline:
             rho50.
         pitch, probe : float
             Pixel and the probe's full width at half maximum, rho50.
+        halo : int
+            Pixels on every side that are surroundings only.
 
         Returns
         -------
-        torch.Tensor, shape (thresholds, terms, Y, X)
+        torch.Tensor, shape (thresholds, terms, Y - 2 halo, X - 2 halo)
         """
+        edge = min(halo, blur_reach(probe / pitch))
+        wanted = (..., *(slice(halo - edge, n - halo + edge) for n in height.shape))
+        inside = (..., *(slice(edge, n - 2 * halo + edge) for n in height.shape))
         with torch.no_grad():
-            direct = self._table.value(*slopes(height, pitch)) * self._shadows.visible(height, pitch)
-            _, bounced = self._bounce(height, pitch)
-            parts = [
-                torch.einsum("cb,tbyx->tcyx", fit, signals.unflatten(0, (self._thresholds, -1)))
-                for fit, signals in zip(self._fits, (direct, bounced), strict=True)
-            ]
-            coefficients = parts[0] + parts[1]
-            return blur(coefficients, probe / pitch)
+            p, q = (slope[wanted] for slope in slopes(height, pitch))
+            visible, bounced = (x[wanted] for x in self._bounce.beside(self._shadows, height, pitch))
+            to_direct, to_bounced = self._fits
+            direct = self._table.value(p, q).unflatten(0, (-1, len(visible))) * visible
+            coefficients = torch.einsum("cb,tbyx->tcyx", to_direct, direct)
+            coefficients += torch.einsum("t,cb,byx->tcyx", self._bounced_shares, to_bounced, bounced)
+            return blur(coefficients, probe / pitch)[inside]
 
 
 @lru_cache(maxsize=64)

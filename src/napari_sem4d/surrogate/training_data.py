@@ -115,6 +115,5 @@ def _baseline_of(chunk: Chunk, number: int, pitch: float) -> np.ndarray:
     case = chunk.cases[number]
     halo = (chunk.height.shape[-1] - chunk.coefficients.shape[-1]) // 2
     physics = baseline(case["material"], case["energy_kev"], ORDER, THRESHOLDS)
-    whole = physics(torch.as_tensor(chunk.height[number]), pitch, float(chunk.conditions[number, 2]))
-    inside = slice(halo, whole.shape[-1] - halo)
-    return whole[..., inside, inside].numpy()
+    height = torch.as_tensor(chunk.height[number])
+    return physics(height, pitch, float(chunk.conditions[number, 2]), halo).numpy()
