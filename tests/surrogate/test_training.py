@@ -1,6 +1,7 @@
 """Training end to end, tiny: it learns, stops and goes on with the same result; weights are checked on loading."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,33 @@ def test_training_explains_part_of_what_the_baseline_leaves(data, tmp_path):
     assert records[-1].fraction == 1.0
     assert training.error(data) < before
     assert "held-out" in records[-1].message
+
+
+def test_what_the_baseline_misses_is_the_error_of_a_network_that_has_learnt_nothing(data, tmp_path):
+    untrained = Training(settings(), data, data, tmp_path)
+    assert float(data.missed.mean()) == pytest.approx(untrained.error(data), rel=1e-4)
+    assert float(data.missed.mean()) > 0
+
+
+def test_evenness_makes_patches_count_where_little_is_missed(data, tmp_path):
+    # Surfaces of the easy half are those of the other half with the targets' signs turned: one must lose.
+    half = len(data.height) // 2
+    easy = replace(
+        data,
+        height=torch.cat([data.height[:half]] * 2),
+        target=torch.cat([data.target[:half], -0.3 * data.target[:half]]),
+        missed=torch.cat([data.missed[:half], 0.09 * data.missed[:half]]),
+        conditions=torch.cat([data.conditions[:half]] * 2),
+    )
+    only = replace(
+        easy, **{name: getattr(easy, name)[half:] for name in ("height", "target", "missed", "conditions")}
+    )
+    errors = []
+    for evenness in (0.0, 1.0):
+        training = Training(settings(steps=60, evenness=evenness), easy, easy, tmp_path / f"{evenness}")
+        list(training.run())
+        errors.append(training.error(only))
+    assert errors[1] < errors[0]
 
 
 def test_a_training_that_is_resumed_ends_as_one_that_was_not(data, tmp_path):

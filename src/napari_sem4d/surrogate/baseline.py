@@ -65,16 +65,21 @@ class Baseline:
         torch.Tensor, shape (thresholds, terms, Y - 2 halo, X - 2 halo)
         """
         edge = min(halo, blur_reach(probe / pitch))
-        wanted = (..., *(slice(halo - edge, n - halo + edge) for n in height.shape))
-        inside = (..., *(slice(edge, n - 2 * halo + edge) for n in height.shape))
         with torch.no_grad():
-            p, q = (slope[wanted] for slope in slopes(height, pitch))
-            visible, bounced = (x[wanted] for x in self._bounce.beside(self._shadows, height, pitch))
+            p, q = (_without(slope, halo - edge) for slope in slopes(height, pitch))
+            seen = self._bounce.beside(self._shadows, height, pitch)
+            visible, bounced = (_without(x, halo - edge) for x in seen)
             to_direct, to_bounced = self._fits
             direct = self._table.value(p, q).unflatten(0, (-1, len(visible))) * visible
             coefficients = torch.einsum("cb,tbyx->tcyx", to_direct, direct)
             coefficients += torch.einsum("t,cb,byx->tcyx", self._bounced_shares, to_bounced, bounced)
-            return blur(coefficients, probe / pitch)[inside]
+            return _without(blur(coefficients, probe / pitch), edge)
+
+
+def _without(field: torch.Tensor, border: int) -> torch.Tensor:
+    """A field (..., Y, X) without some pixels on every side."""
+    rows, columns = field.shape[-2:]
+    return field[..., border : rows - border, border : columns - border]
 
 
 @lru_cache(maxsize=64)

@@ -21,11 +21,13 @@ from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
 from napari_sem4d.surrogate.directions import terms
-from napari_sem4d.surrogate.training_data import TrainingData, seen_by_detectors
+from napari_sem4d.surrogate.training_data import TrainingData, seen_by_detectors, systematic_square
 from napari_sem4d.surrogate.vift import Architecture, ViFT
 from napari_sem4d.surrogate.weights import Tensors, save_tensors, save_weights
 
 _BROAD = 8
+_EASIEST = 0.1
+"""What a patch is taken to miss at least, over the mean: no patch counts more than ten times as much."""
 
 
 class TrainingSettings(StrictModel):
@@ -43,6 +45,13 @@ class TrainingSettings(StrictModel):
         ge=0,
         description="Weight of the mean square over means of 8 x 8 working pixels (4 rho50) beside that over "
         "pixels: an error that is alike over a wide flank adds up in heights",
+    )
+    evenness: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How far easy patches count more: the loss of a patch is divided by this power of what the "
+        "baseline misses there. 0: patches where little is missed hardly count; 1: all count alike",
     )
     averaging: float = Field(0.998, ge=0, lt=1, description="Memory of the averaged weights, per step")
     check_every: int = Field(250, ge=1, description="Steps between checks on held-out families, with checkpoints")
@@ -153,18 +162,13 @@ class Training:
                 total, since = 0.0, 0
 
     def error(self, data: TrainingData, batch: int = 16) -> float:
-        """Mean square of the systematic error in flat signals squared, with the averaged weights.
-
-        It is the mean product of the differences to the noisy targets at neighbouring pixels, whose noise is
-        independent; it can come out below zero where there is hardly any error.
-        """
+        """Mean square of the systematic error in flat signals squared, with the averaged weights."""
         total = 0.0
         for start in range(0, len(data.height), batch):
             numbers = np.arange(start, min(start + batch, len(data.height)))
             with torch.no_grad():
                 rest = self._rest(self.average, numbers, data)
-            along = (rest[..., 1:] * rest[..., :-1]).mean() + (rest[..., 1:, :] * rest[..., :-1, :]).mean()
-            total += 0.5 * float(along) * len(numbers)
+            total += float(systematic_square(rest).sum())
         return total / len(data.height)
 
     def about(self) -> dict[str, Any]:
@@ -185,7 +189,8 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         rest = self._rest(self.network, numbers, self.data)
-        loss = rest.square().mean() + s.broad * avg_pool2d(rest, _BROAD).square().mean()
+        fine, wide = (x.square().mean((1, 2, 3)) for x in (rest, avg_pool2d(rest, _BROAD)))
+        loss = (self._shares(numbers) * (fine + s.broad * wide)).mean()
         if not math.isfinite(float(loss.detach())):
             raise DomainError(f"training diverged at step {self.step}; take a smaller learning_rate")
         self.optimiser.zero_grad(set_to_none=True)
@@ -198,6 +203,13 @@ class Training:
             for mean, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mean.lerp_(new, 1.0 - keep)
         return float(loss.detach())
+
+    def _shares(self, numbers: np.ndarray) -> torch.Tensor:
+        """How much patches count, (B,)."""
+        missed = self.data.missed
+        usual = missed.mean()
+        relative = usual / (missed[torch.as_tensor(numbers)].clamp(min=0.0) + _EASIEST * usual)
+        return (relative**self.settings.evenness).to(self.device)
 
     def _rest(self, network: ViFT, numbers: np.ndarray, data: TrainingData) -> torch.Tensor:
         """What a network leaves of some patches' targets (noise included), as detectors see it."""
@@ -232,8 +244,8 @@ class Training:
         with safe_open(self._checkpoint, framework="pt") as file:
             about = file.metadata() or {}
         written = json.loads(about.get("settings", "{}"))
-        sizes = Architecture.written(written.get("architecture", {})).model_dump(mode="json")
-        if {**written, "architecture": sizes} != self.settings.model_dump(mode="json"):
+        sizes = Architecture.written(written.get("architecture", {}))
+        if TrainingSettings.model_validate({**written, "architecture": sizes}) != self.settings:
             raise StoreError(f"{self.folder} holds a training with other settings; choose another folder")
         tensors = load_file(self._checkpoint)
         for prefix, module in (("network.", self.network), ("average.", self.average)):

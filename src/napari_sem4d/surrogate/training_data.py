@@ -26,6 +26,8 @@ class TrainingData:
         rho50.
     target : torch.Tensor, shape (patches, thresholds x terms, core, core), float16
         Monte Carlo minus baseline, in flat signals; noisy.
+    missed : torch.Tensor, shape (patches,), float32
+        Mean square of the baseline's systematic error, as detectors see it; can be just below zero.
     conditions : torch.Tensor, shape (patches, 3), float32
     families : tuple of str
         The families of every patch, joined by a plus sign.
@@ -35,6 +37,7 @@ class TrainingData:
 
     height: torch.Tensor
     target: torch.Tensor
+    missed: torch.Tensor
     conditions: torch.Tensor
     families: tuple[str, ...]
     pitch: float
@@ -66,18 +69,24 @@ def load_training_data(
     if not paths:
         raise InputError(f"{folder} holds no finished chunk of a training set; make one with sem4d dataset")
     settings = dataset_settings(folder)
-    heights, targets, conditions, families = [], [], [], []
+    heights, targets, missed, conditions, families = [], [], [], [], []
     for done, path in enumerate(paths):
         chunk = read_chunk(path)
         target = _residual(chunk, path.with_name(path.name.replace("chunk", "fitted")), order, settings.pitch)
         heights.append(torch.as_tensor(chunk.height))
         targets.append(torch.as_tensor(target))
+        missed.append(systematic_square(seen_by_detectors(targets[-1].float(), order)))
         conditions.append(torch.as_tensor(chunk.conditions))
         families += ["+".join(c["families"]) for c in chunk.cases]
         if progress is not None:
             progress((done + 1) / len(paths))
     return TrainingData(
-        torch.cat(heights), torch.cat(targets), torch.cat(conditions), tuple(families), settings.pitch
+        torch.cat(heights),
+        torch.cat(targets),
+        torch.cat(missed),
+        torch.cat(conditions),
+        tuple(families),
+        settings.pitch,
     )
 
 
@@ -91,6 +100,16 @@ def seen_by_detectors(error: torch.Tensor, order: int) -> torch.Tensor:
     """Errors of coefficients (B, thresholds x terms, Y, X) as detectors see them, in the same shape."""
     seen = torch.as_tensor(as_detectors_see(order), dtype=error.dtype, device=error.device)
     return torch.einsum("ij,btiyx->btjyx", seen, error.unflatten(1, (-1, len(seen)))).flatten(1, 2)
+
+
+def systematic_square(rest: torch.Tensor) -> torch.Tensor:
+    """Mean square (B,) of the systematic part of noisy errors (B, fields, Y, X).
+
+    It is the mean product of errors at neighbouring pixels, whose noise is independent; it can come out below
+    zero where there is hardly any error.
+    """
+    across, down = rest[..., 1:] * rest[..., :-1], rest[..., 1:, :] * rest[..., :-1, :]
+    return 0.5 * (across.mean((1, 2, 3)) + down.mean((1, 2, 3)))
 
 
 def _residual(chunk: Chunk, kept: Path, order: int, pitch: float) -> np.ndarray:
