@@ -26,6 +26,7 @@ def data(tmp_path_factory):
         update={
             "core": 32,
             "halo": 8,
+            "beyond": 4,
             "materials": ["Al"],
             "energies_kev": {2.0: 1.0},
             "electrons": 20.0,
@@ -193,7 +194,7 @@ def test_the_target_of_a_flat_is_noise_about_zero():
     from napari_sem4d.surrogate.patches import simulate_case
     from napari_sem4d.surrogate.training_set import Case
 
-    chosen = load_training_set().model_copy(update={"core": 32, "halo": 8, "electrons": 100.0})
+    chosen = load_training_set().model_copy(update={"core": 32, "halo": 8, "beyond": 0, "electrons": 100.0})
     case = Case(0, ("flat",), "Al", 2.0, 0.0, np.zeros((48, 48), np.float32), 9)
     found, electrons = simulate_case(case, chosen)
     base = baseline("Al", 2.0, 5, (0.0, 0.35))(torch.zeros(48, 48), 0.5, 0.0)[..., 8:-8, 8:-8].numpy()

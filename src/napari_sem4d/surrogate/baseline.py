@@ -66,17 +66,17 @@ class Baseline:
         """
         edge = min(halo, blur_reach(probe / pitch))
         with torch.no_grad():
-            p, q = (_without(slope, halo - edge) for slope in slopes(height, pitch))
+            p, q = (without_border(slope, halo - edge) for slope in slopes(height, pitch))
             seen = self._bounce.beside(self._shadows, height, pitch)
-            visible, bounced = (_without(x, halo - edge) for x in seen)
+            visible, bounced = (without_border(x, halo - edge) for x in seen)
             to_direct, to_bounced = self._fits
             direct = self._table.value(p, q).unflatten(0, (-1, len(visible))) * visible
             coefficients = torch.einsum("cb,tbyx->tcyx", to_direct, direct)
             coefficients += torch.einsum("t,cb,byx->tcyx", self._bounced_shares, to_bounced, bounced)
-            return _without(blur(coefficients, probe / pitch), edge)
+            return without_border(blur(coefficients, probe / pitch), edge)
 
 
-def _without(field: torch.Tensor, border: int) -> torch.Tensor:
+def without_border(field: torch.Tensor, border: int) -> torch.Tensor:
     """A field (..., Y, X) without some pixels on every side."""
     rows, columns = field.shape[-2:]
     return field[..., border : rows - border, border : columns - border]

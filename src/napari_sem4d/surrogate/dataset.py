@@ -19,7 +19,7 @@ from napari_sem4d.surrogate.training_set import TrainingSet, draw_case, flat_yie
 
 CHUNK = 8
 """Patches in a file."""
-_FORMAT = 2
+_FORMAT = 3
 _STALE_S = 3600.0
 
 
@@ -30,7 +30,7 @@ class Chunk:
     Attributes
     ----------
     height : ndarray, shape (patches, edge, edge), float32
-        rho50, with the halo.
+        rho50, with all that lies around the core.
     coefficients : ndarray, shape (patches, thresholds, terms, core, core), float16
     conditions : ndarray, shape (patches, 3), float32
         eta0, mean exit energy over E0, probe over rho50.

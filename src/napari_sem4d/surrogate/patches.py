@@ -40,7 +40,7 @@ def simulate_case(
     specimen, rho50 = specimen_of(case, settings)
     eta0, _, _ = flat_yield(case.material, case.energy_kev)
     electrons = math.ceil(settings.electrons / eta0)
-    inside = settings.halo + np.indices((settings.core, settings.core)).reshape(2, -1)
+    inside = settings.halo + settings.beyond + np.indices((settings.core, settings.core)).reshape(2, -1)
     counts = simulate(
         specimen,
         case.energy_kev,
@@ -58,11 +58,11 @@ def simulate_case(
 
 
 def specimen_of(case: Case, settings: TrainingSet) -> tuple[Specimen, float]:
-    """The terrain of a case in nm, and its rho50."""
+    """The terrain of a case in nm, with nothing around it (as the baseline has it), and its rho50."""
     _, _, rho50 = flat_yield(case.material, case.energy_kev)
     terrain = case.height.astype(np.float64) * rho50
-    pixel = settings.pitch * rho50
-    return Specimen.around(terrain, pixel, material(case.material), case.energy_kev), rho50
+    columns = np.zeros(terrain.shape, np.uint8)
+    return Specimen(terrain, settings.pitch * rho50, (material(case.material),), columns, border=0), rho50
 
 
 def coefficients(counts: np.ndarray, electrons: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_sem4d.errors import InputError
-from napari_sem4d.surrogate.baseline import baseline
+from napari_sem4d.surrogate.baseline import baseline, without_border
 from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import as_detectors_see, shortened
 from napari_sem4d.surrogate.patches import ORDER, THRESHOLDS
@@ -22,7 +22,7 @@ class TrainingData:
 
     Attributes
     ----------
-    height : torch.Tensor, shape (patches, edge, edge), float32
+    height : torch.Tensor, shape (patches, core + 2 halo, core + 2 halo), float32
         rho50.
     target : torch.Tensor, shape (patches, thresholds x terms, core, core), float16
         Monte Carlo minus baseline, in flat signals; noisy.
@@ -73,7 +73,7 @@ def load_training_data(
     for done, path in enumerate(paths):
         chunk = read_chunk(path)
         target = _residual(chunk, path.with_name(path.name.replace("chunk", "fitted")), order, settings.pitch)
-        heights.append(torch.as_tensor(chunk.height))
+        heights.append(without_border(torch.as_tensor(chunk.height), settings.beyond))
         targets.append(torch.as_tensor(target))
         missed.append(systematic_square(seen_by_detectors(targets[-1].float(), order)))
         conditions.append(torch.as_tensor(chunk.conditions))

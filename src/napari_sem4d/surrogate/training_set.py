@@ -26,7 +26,13 @@ class TrainingSet(StrictModel):
     seed: int = Field(description="Seed of all cases; case number and seed fix a case")
     pitch: float = Field(gt=0, description="Pixel of the working grid, rho50")
     core: int = Field(ge=8, description="Simulated pixels along an edge")
-    halo: int = Field(ge=0, description="Pixels of known surroundings on every side")
+    halo: int = Field(ge=0, description="Pixels of surroundings on every side that the network sees")
+    beyond: int = Field(
+        0,
+        ge=0,
+        description="Pixels of terrain beyond them that simulation and baseline see: electrons that leave a flank "
+        "downhill land there. Nothing lies farther away",
+    )
     electrons: float = Field(gt=0, description="Backscattered electrons wanted a pixel (primaries = this / eta0)")
     families: dict[str, dict[str, tuple[float, float]]] = Field(
         description="Families of scenes, with ranges that replace the catalogue's"
@@ -53,6 +59,11 @@ class TrainingSet(StrictModel):
         0.5, ge=0, le=1, description="Share of cases cut from the surfaces in the folder, if there is one"
     )
 
+    @property
+    def edge(self) -> int:
+        """Pixels along an edge of the terrain."""
+        return self.core + 2 * (self.halo + self.beyond)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -67,8 +78,8 @@ class Case:
     energy_kev : float
     probe : float
         Full width at half maximum, rho50.
-    height : ndarray, shape (core + 2 halo, core + 2 halo), float32
-        rho50.
+    height : ndarray, shape (edge, edge), float32
+        Terrain, rho50.
     seed : int
         Of the simulation.
     """
@@ -111,7 +122,7 @@ def draw_case(settings: TrainingSet, number: int) -> Case:
     shares = np.array([settings.often.get(name, 1.0) for name in families])
     names = tuple(str(n) for n in rng.choice(families, 2 if mixed else 1, p=shares / shares.sum()))
     if settings.visited is not None and rng.random() < settings.from_visited:
-        names, height = ("visited",), cut_of(settings.visited, settings.core + 2 * settings.halo, rng)
+        names, height = ("visited",), cut_of(settings.visited, settings.edge, rng)
     else:
         scenes = [_scene(settings, name, rng) for name in names]
         height = _join(scenes[0], scenes[1], rng) if mixed else scenes[0]
@@ -143,7 +154,7 @@ def _scene(settings: TrainingSet, name: str, rng: np.random.Generator) -> np.nda
         even = low > 0 and high / low > 5
         value = np.exp(rng.uniform(np.log(low), np.log(high))) if even else rng.uniform(low, high)
         parameters[key] = float(value)
-    edge = settings.core + 2 * settings.halo
+    edge = settings.edge
     wide = edge + settings.core
     scene = make_scene(name, (wide, wide), settings.pitch, 1.0, int(rng.integers(2**31)), **parameters)
     row, column = rng.integers(0, wide - edge + 1, 2)

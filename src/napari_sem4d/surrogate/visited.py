@@ -40,7 +40,7 @@ def cut_of(folder: Path, edge: int, rng: np.random.Generator) -> np.ndarray:
     if surface.ndim != 2 or min(surface.shape) < edge:
         raise InputError(
             f"the surface {path} has the shape {surface.shape}, and a map of at least {edge} x {edge} pixels is "
-            "needed; leave it out of the folder or take a smaller core and halo"
+            "needed; leave it out of the folder or take a smaller core, halo and beyond"
         )
     row, column = (int(rng.integers(n - edge + 1)) for n in surface.shape)
     piece = np.array(surface[row : row + edge, column : column + edge], dtype=np.float64)
