@@ -45,6 +45,20 @@ def test_each_of_many_segments_gets_what_it_gets_alone():
         assert together[i].numpy() == pytest.approx(alone[0].numpy(), abs=0.03 * float(together[i].max()))
 
 
+def test_a_given_pitch_makes_the_shadows_of_a_part_those_of_the_whole():
+    height = rough(200, 200, slope=0.8)
+    whole, part = height, height[40:160, 40:160]
+    inner = slice(30, 90)
+    differences = []
+    for pitch in (4.0, None):
+        term = BounceTerm(QUADRANTS, lambda threshold: AnalyticLaw(0.32, 0.72, threshold / 10.0), pitch)
+        large, small = (term(h, 1.0)[0] for h in (whole, part))
+        difference = large[:, 40:160, 40:160][:, inner, inner] - small[:, inner, inner]
+        differences.append(float(difference.square().mean().sqrt()))
+    # By default a map of 200 x 200 is coarsened and one of 120 x 120 is not.
+    assert differences[0] < 0.002 < 0.01 < differences[1]
+
+
 def test_sectors_fill_the_turn_and_opposite_azimuths_mirror_one_another():
     for count in (8, 16):
         found = azimuths(count)

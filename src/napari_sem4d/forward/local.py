@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from napari_sem4d.acquisition.instrument import Segment
 from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.errors import SettingsError
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
@@ -31,6 +32,8 @@ class LocalEngine:
     dtype : torch.dtype
         ``torch.float32`` or ``torch.float64``.
     device : torch.device or str
+    facets_nm : float, optional
+        Pitch of the grid that facets shadow one another on; by the number of pixels by default.
 
     Raises
     ------
@@ -42,25 +45,23 @@ class LocalEngine:
     start: DifferentiableEngine | None = None
 
     def __init__(
-        self, setup: ForwardSetup, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+        self,
+        setup: ForwardSetup,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        facets_nm: float | None = None,
     ) -> None:
-        energy = setup.instrument.beam.energy_kev
-        segments = segments_in_image(setup.instrument)
-        if energy is None:
-            raise SettingsError("the beam energy is not known: set beam.energy_kev (keV)")
-        if not segments:
-            raise SettingsError("the detector has no segments: choose a detector preset or set detector.segments")
+        energy_kev, segments = beam_and_segments(setup)
         self.setup = setup
         self.dtype = dtype
         self.device = torch.device(device)
-        energy_kev = float(energy)
 
         def law(threshold: float) -> LocalLaw:
             return law_for(setup.material, energy_kev, threshold)
 
         self.rho50_nm = float(planar_table(setup.material, energy_kev).rho50_nm)
         self._table = ResponseTable(segments, law, dtype, device)
-        self._bounce = BounceTerm(segments, law)
+        self._bounce = BounceTerm(segments, law, facets_nm)
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]
         self._offset = torch.tensor([s.offset for s in segments], dtype=dtype, device=device)[:, None, None]
 
@@ -107,6 +108,23 @@ class LocalEngine:
                 surroundings=surroundings,
                 pixel_nm=self.setup.pixel_nm,
             )
+
+
+def beam_and_segments(setup: ForwardSetup) -> tuple[float, tuple[Segment, ...]]:
+    """Beam energy in keV, and the segments with azimuths in the image's frame.
+
+    Raises
+    ------
+    SettingsError
+        If the beam energy or the segments are unknown.
+    """
+    energy = setup.instrument.beam.energy_kev
+    segments = segments_in_image(setup.instrument)
+    if energy is None:
+        raise SettingsError("the beam energy is not known: set beam.energy_kev (keV)")
+    if not segments:
+        raise SettingsError("the detector has no segments: choose a detector preset or set detector.segments")
+    return float(energy), segments
 
 
 class Surroundings:

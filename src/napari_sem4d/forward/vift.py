@@ -7,14 +7,14 @@ from functools import cached_property
 
 import torch
 
-from napari_sem4d.acquisition.orientation import segments_in_image
 from napari_sem4d.forward.contrast_transfer import ContrastTransfer
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
-from napari_sem4d.forward.local import LocalEngine, LocalLinearisation
+from napari_sem4d.forward.local import LocalEngine, LocalLinearisation, beam_and_segments
 from napari_sem4d.forward.model_error import vift_model_error
 from napari_sem4d.forward.normal import Operator, information_of, normal_operator
 from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.probe import blur
+from napari_sem4d.surrogate.baseline import FACETS
 from napari_sem4d.surrogate.correction import Correction
 from napari_sem4d.surrogate.domain import beyond_training
 from napari_sem4d.surrogate.model_error import ModelErrorTable
@@ -55,10 +55,7 @@ class VisionEngine:
         self.setup = setup
         self.dtype = dtype
         self.device = torch.device(device)
-        self._local = LocalEngine(setup, dtype, device)
-        self.start: DifferentiableEngine | None = self._local
-        segments = segments_in_image(setup.instrument)
-        energy_kev = float(setup.instrument.beam.energy_kev or 0.0)
+        energy_kev, segments = beam_and_segments(setup)
         probe_nm = setup.instrument.beam.probe_nm or 0.0
         table = planar_table(setup.material, energy_kev)
         self._eta0 = table.eta0
@@ -66,6 +63,9 @@ class VisionEngine:
         self._correction = Correction(
             self.weights, table, segments, energy_kev, probe_nm, setup.pixel_nm, dtype, device
         )
+        facets_nm = FACETS * table.rho50_nm if self._correction.active else None
+        self._local = LocalEngine(setup, dtype, device, facets_nm)
+        self.start: DifferentiableEngine | None = self._local
         self._probe_px = probe_nm / setup.pixel_nm
         self._kept: tuple[torch.Tensor, torch.Tensor] | None = None
         self._gain = torch.tensor([s.gain for s in segments], dtype=dtype, device=device)[:, None, None]

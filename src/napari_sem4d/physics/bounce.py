@@ -155,9 +155,18 @@ class BounceTerm:
         With azimuths in the image's frame.
     law_for : callable
         Detector threshold in keV to the local law that holds for it.
+    pitch_nm : float, optional
+        Pitch of the grid that facets look at one another on, to the next whole number of pixels. By default it
+        goes by the number of pixels: up to 16,384 every one is a facet, large maps are coarsened four times.
     """
 
-    def __init__(self, segments: Sequence[Segment], law_for: Callable[[float], LocalLaw]) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        law_for: Callable[[float], LocalLaw],
+        pitch_nm: float | None = None,
+    ) -> None:
+        self._pitch_nm = pitch_nm
         plain = law_for(0.0)
         self._yield = YieldCurve(plain)
         self._primary = ScatteringCurves(plain, 2, 0.1)
@@ -192,7 +201,7 @@ class BounceTerm:
         bounced : torch.Tensor, shape (K, Y, X)
             Energy-weighted electrons per primary that reach each segment after one bounce or more.
         """
-        grid, coarse = _coarse(height, pixel_nm)
+        grid, coarse = self._coarse(height, pixel_nm)
         around = self._look_around(coarse)
         whole, direct = self._direct(around.facet, around.horizons)
         return grid.up(_share(whole, direct)), grid.up(_bounced(around, direct))
@@ -208,11 +217,23 @@ class BounceTerm:
         height, pixel_nm
             As of a call.
         """
-        grid, coarse = _coarse(height, pixel_nm)
+        grid, coarse = self._coarse(height, pixel_nm)
         around = self._look_around(coarse)
         _, direct = self._direct(around.facet, around.horizons)
         shares = _share(*others._direct(around.facet, around.horizons))
         return grid.up(shares), grid.up(_bounced(around, direct))
+
+    def _coarse(self, height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Tensor]:
+        """The grid that facets are looked at on, and heights on it in units of its pitch."""
+        shape = (int(height.shape[0]), int(height.shape[1]))
+        if self._pitch_nm is None:
+            pixels = shape[0] * shape[1]
+            nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
+            factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
+        else:
+            factor = max(1, round(self._pitch_nm / pixel_nm))
+        grid = CoarseGrid(shape, factor, height.dtype, height.device)
+        return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
 
     def _look_around(self, height: torch.Tensor) -> _Around:
         """See what lies around every facet, heights in units of the grid's pitch."""
@@ -341,16 +362,6 @@ class _Around:
     weights: tuple[torch.Tensor, torch.Tensor]
     far: tuple[torch.Tensor, torch.Tensor]
     forwards: torch.Tensor
-
-
-def _coarse(height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Tensor]:
-    """The grid that facets are looked at on, and heights on it in units of its pitch."""
-    shape = (int(height.shape[0]), int(height.shape[1]))
-    pixels = shape[0] * shape[1]
-    nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
-    factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
-    grid = CoarseGrid(shape, factor, height.dtype, height.device)
-    return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
 
 
 def _share(whole: torch.Tensor, direct: torch.Tensor) -> torch.Tensor:

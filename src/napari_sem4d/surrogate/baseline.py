@@ -14,6 +14,11 @@ from napari_sem4d.physics.probe import blur, blur_reach
 from napari_sem4d.physics.response import ResponseTable
 from napari_sem4d.surrogate.directions import bin_segments, fitted
 
+FACETS = 2.0
+"""Pitch, rho50, of the grid that facets shadow one another on, in training as in the engine (a token's edge).
+
+What is finer the network learns, for it would cost seconds on a large image; a pitch that went by the image's size
+would be another law in every image."""
 _DIRECT = (8, 16)
 """Bins by polar angle and azimuth that electrons are sorted into which leave at once."""
 _BOUNCED = (4, 8)
@@ -42,8 +47,8 @@ class Baseline:
         at = [t * energy_kev for t in thresholds]
         self._table = ResponseTable([s for t in at for s in bin_segments(*_DIRECT, t)], law, torch.float32, "cpu")
         # Shadows are alike at all thresholds, and bounces but for a factor.
-        self._shadows = BounceTerm(bin_segments(*_DIRECT), law)
-        self._bounce = BounceTerm(bin_segments(*_BOUNCED), law)
+        self._shadows = BounceTerm(bin_segments(*_DIRECT), law, FACETS)
+        self._bounce = BounceTerm(bin_segments(*_BOUNCED), law, FACETS)
         self._bounced_shares = torch.tensor([bounced_share(law, t) for t in at], dtype=torch.float32)
         matrices = [fitted(order, *counts) for counts in (_DIRECT, _BOUNCED)]
         self._fits = [torch.as_tensor(m, dtype=torch.float32) for m in matrices]
