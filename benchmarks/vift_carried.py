@@ -1,6 +1,7 @@
 """The engines' systematic errors carried to height, cell by cell, as a table and JSON.
 
-    python benchmarks/vift_carried.py --cache FOLDER [--weights W.safetensors] [--threads N] [--json OUT.json]
+    python benchmarks/vift_carried.py --cache FOLDER [--families sphere] [--weights W.safetensors]
+                                     [--threads N] [--json OUT.json]
 
 A better fit of the signals is not yet a better surface. For the first scene of every cell of ``vift_cells.yaml``
 the inner 64 x 64 pixels are simulated twice. What an engine misses at the true surface, P - Y, is handed to the
@@ -156,6 +157,7 @@ def carried(cell: list, number: int, plan: dict, weights, cache: Path, threads: 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=Path, default=Path(__file__).with_name("vift_cells.yaml"))
+    parser.add_argument("--families", nargs="+", help="only cells of these families of scenes")
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--threads", type=int)
@@ -166,6 +168,8 @@ def main() -> None:
     weights, rows = load_weights(arguments.weights), []
     print("cell             | relief |  local |   vift | ratio   (root mean square, rho50)")
     for number, cell in enumerate(plan["cells"]):
+        if arguments.families and cell[0] not in arguments.families:
+            continue
         row = carried(cell, number, plan, weights, arguments.cache, arguments.threads)
         rows.append(row)
         print(

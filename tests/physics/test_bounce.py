@@ -67,7 +67,7 @@ def test_sectors_fill_the_turn_and_opposite_azimuths_mirror_one_another():
         assert steps == {(-r, u) for r, u in steps} == {(u, r) for r, u in steps}
 
 
-@pytest.mark.parametrize("factor", [1, 2, 3, 5])
+@pytest.mark.parametrize("factor", [1, 2, 3, 5, 2.6])
 def test_resampling_keeps_planes(factor):
     shape = (31, 44)
     y, x = np.mgrid[0:31, 0:44].astype(float)
@@ -78,7 +78,7 @@ def test_resampling_keeps_planes(factor):
     assert torch.allclose(grid.up(coarse), plane)
 
 
-@pytest.mark.parametrize("factor", [1, 3])
+@pytest.mark.parametrize("factor", [1, 3, 2.6])
 def test_resampling_backwards_is_the_adjoint(factor):
     grid = CoarseGrid((31, 44), factor, torch.float64, "cpu")
     generator = torch.Generator().manual_seed(1)

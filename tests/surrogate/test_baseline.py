@@ -9,7 +9,7 @@ from napari_sem4d.forward.engine import ForwardSetup
 from napari_sem4d.forward.local import LocalEngine
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.scenes import make_scene
-from napari_sem4d.surrogate.baseline import baseline
+from napari_sem4d.surrogate.baseline import FACETS, baseline
 from napari_sem4d.surrogate.directions import acceptance
 
 THRESHOLDS = (0.0, 0.35)
@@ -36,7 +36,7 @@ def test_its_coefficients_give_the_signals_of_the_local_engine(height, number):
     threshold = THRESHOLDS[number] * 2.0
     whole = Segment(name="all", polar_deg=(0.0, 90.0), azimuth_deg=(0.0, 360.0), threshold_kev=threshold)
     instrument = Instrument(beam=Beam(energy_kev=2.0), detector=Detector(segments=(whole,)))
-    engine = LocalEngine(ForwardSetup(instrument, material("Al"), 0.5))
+    engine = LocalEngine(ForwardSetup(instrument, material("Al"), 0.5), facets_nm=FACETS)
     exact = engine.expected_signals(height, torch.ones_like(height))[0].numpy()
     found = baseline("Al", 2.0, 5, THRESHOLDS)(height, 0.5, 0.0)[number]
     said = np.einsum("c,cyx->yx", acceptance(5, (whole,))[0], found.numpy())

@@ -40,6 +40,8 @@ _MOST_NODES = 40_000
 """unless there would be more nodes than memory and time allow."""
 _ENERGY_KEPT = 0.75
 """Mean energy of an electron after one scattering off a surface over before (.6 to .8 from carbon to gold)."""
+_MOST_FACETS = 400_000
+"""Nodes up to which a given pitch is kept: half a gigabyte, and as many seconds as ViFT's own on such an image."""
 _ZENITH_RAD = math.radians(89.9)
 _LOWEST = 0.5
 """Segments hardly see exits that graze more; their strong forward lobe must not tilt what is fitted above."""
@@ -156,8 +158,9 @@ class BounceTerm:
     law_for : callable
         Detector threshold in keV to the local law that holds for it.
     pitch_nm : float, optional
-        Pitch of the grid that facets look at one another on, to the next whole number of pixels. By default it
-        goes by the number of pixels: up to 16,384 every one is a facet, large maps are coarsened four times.
+        Pitch of the grid that facets look at one another on (at least a pixel, and wider where there would be
+        more than 400,000 nodes). By default it goes by the number of pixels: up to 16,384 every one is a facet,
+        large maps are coarsened four times.
     """
 
     def __init__(
@@ -226,12 +229,12 @@ class BounceTerm:
     def _coarse(self, height: torch.Tensor, pixel_nm: float) -> tuple[CoarseGrid, torch.Tensor]:
         """The grid that facets are looked at on, and heights on it in units of its pitch."""
         shape = (int(height.shape[0]), int(height.shape[1]))
+        pixels = shape[0] * shape[1]
         if self._pitch_nm is None:
-            pixels = shape[0] * shape[1]
             nodes = max(_FINE_NODES, min(pixels / _COARSEST**2, _MOST_NODES))
-            factor = max(1, math.ceil(math.sqrt(pixels / nodes) - 0.01))
+            factor = max(1.0, math.ceil(math.sqrt(pixels / nodes) - 0.01))
         else:
-            factor = max(1, round(self._pitch_nm / pixel_nm))
+            factor = max(1.0, self._pitch_nm / pixel_nm, math.sqrt(pixels / _MOST_FACETS))
         grid = CoarseGrid(shape, factor, height.dtype, height.device)
         return grid, grid.down((height - height.detach().mean()) / (pixel_nm * factor))
 

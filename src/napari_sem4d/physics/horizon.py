@@ -193,15 +193,15 @@ class CoarseGrid:
     ----------
     shape : (int, int)
         Of the fine map.
-    factor : int
-        Pitch of the coarse grid in pixels.
+    factor : float
+        Pitch of the coarse grid in pixels, at least 1.
     """
 
     def __init__(
-        self, shape: tuple[int, int], factor: int, dtype: torch.dtype, device: torch.device | str
+        self, shape: tuple[int, int], factor: float, dtype: torch.dtype, device: torch.device | str
     ) -> None:
         self.factor = factor
-        self.shape = tuple(-(-n // factor) for n in shape)
+        self.shape = tuple(_nodes(n, factor) for n in shape)
         axes = [_resampling(n, factor) for n in shape]
         self._down = [torch.as_tensor(d, dtype=dtype, device=device) for d, _ in axes]
         self._up = [torch.as_tensor(u, dtype=dtype, device=device) for _, u in axes]
@@ -215,15 +215,25 @@ class CoarseGrid:
         return field if self.factor == 1 else self._up[0] @ field @ self._up[1].T
 
 
-def _resampling(n: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
+def _nodes(n: int, factor: float) -> int:
+    """Nodes along an axis; a rounding error of the factor makes no further one."""
+    return math.ceil(n / factor - 1e-6)
+
+
+def _resampling(n: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """Matrices (coarse, n) of tent averages and (n, coarse) of linear interpolation along one axis."""
-    coarse = -(-n // factor)
+    coarse = _nodes(n, factor)
     nodes = 0.5 * (n - 1) + factor * (np.arange(coarse) - 0.5 * (coarse - 1))
-    half = max(factor, 2)
+    half = max(factor, 2.0)
     # Nodes lie at most half a pitch outside; beyond its border the map goes on by point reflection.
-    reach = np.arange(-2 * half, n + 2 * half)
+    around = 2 * math.ceil(half)
+    reach = np.arange(-around, n + around)
     tent = np.clip(1.0 - np.abs(nodes[:, None] - reach[None, :]) / half, 0.0, None)
     tent /= tent.sum(axis=1, keepdims=True)
+    # A tent between pixels has its centre of gravity a little beside its node: planes would not stay exact.
+    away = reach[None, :] - nodes[:, None]
+    beside = (tent * away).sum(axis=1, keepdims=True)
+    tent *= 1.0 - beside * (away - beside) / (tent * (away - beside) ** 2).sum(axis=1, keepdims=True)
     down = np.zeros((coarse, n))
     for column, position in zip(tent.T, reach.tolist(), strict=True):
         if position < 0:
