@@ -76,7 +76,7 @@ def main() -> None:
     arguments = parser.parse_args()
     card = json.loads(arguments.card.read_text(encoding="utf-8"))
     plan = load_training_set()
-    card["version"] = 2
+    card["version"] = 3
     card["licence"] = "BSD-3-Clause"
     card["training_set"] = plan.model_dump(mode="json")
     card["domain"] = {

@@ -108,6 +108,16 @@ def test_weights_come_back_with_their_card(data, tmp_path):
     assert weights.network.architecture == settings().architecture
 
 
+def test_weights_for_another_local_law_are_refused_but_can_be_started_from(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_sem4d.surrogate.weights.FORMAT", 1)
+    list(Training(settings(steps=10), data, data, tmp_path).run())
+    monkeypatch.undo()
+    with pytest.raises(StoreError, match="sem4d train --start"):
+        load_weights(tmp_path / "vift.safetensors")
+    start = read_tensors(tmp_path / "vift.safetensors")
+    assert Training(settings(), data, data, tmp_path / "new", start=start).error(data) > 0
+
+
 def of_depth(depth, **changes):
     sizes = settings().architecture.model_copy(update={"depth": depth, **changes})
     return settings(architecture=sizes, steps=10)

@@ -206,9 +206,9 @@ class Training:
 
     def _shares(self, numbers: np.ndarray) -> torch.Tensor:
         """How much patches count, (B,)."""
-        missed = self.data.missed
-        usual = missed.mean()
-        relative = usual / (missed[torch.as_tensor(numbers)].clamp(min=0.0) + _EASIEST * usual)
+        missed = self.data.missed.clamp(min=0.0)
+        usual = missed.mean().clamp(min=torch.finfo(missed.dtype).tiny)
+        relative = usual / (missed[torch.as_tensor(numbers)] + _EASIEST * usual)
         return (relative**self.settings.evenness).to(self.device)
 
     def _rest(self, network: ViFT, numbers: np.ndarray, data: TrainingData) -> torch.Tensor:

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from napari_sem4d.errors import StoreError
 from napari_sem4d.surrogate.vift import Architecture, ViFT
 
-FORMAT = 1
+FORMAT = 2
+"""Raised whenever what the network corrects is another: the local law with facets of 2 rho50 since 2."""
 SHIPPED = "vift"
 
 
@@ -31,12 +32,15 @@ class Tensors:
     card : dict
     sha256 : str
         Of the file.
+    format : int
+        That of :data:`FORMAT` if the network corrects what this version does.
     """
 
     state: dict[str, torch.Tensor]
     architecture: Architecture
     card: dict[str, Any]
     sha256: str
+    format: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def load_weights(path: Path | None = None) -> Weights:
     Raises
     ------
     StoreError
-        If the file is missing or broken, or its hash is not the card's.
+        If the file is missing or broken, its hash is not the card's, or it corrects another local law.
     """
     if path is None:
         with resources.as_file(
@@ -118,13 +122,18 @@ def read_tensors(path: Path) -> Tensors:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         architecture = Architecture.written(json.loads(metadata["architecture"]))
-        return Tensors(load_file(path), architecture, card, digest)
+        return Tensors(load_file(path), architecture, card, digest, int(metadata["format"]))
     except (SafetensorError, KeyError, ValueError) as error:
         raise StoreError(f"the weights {path} are of another version ({error}); install them again") from error
 
 
 def _read(path: Path) -> Weights:
     tensors = read_tensors(path)
+    if tensors.format != FORMAT:
+        raise StoreError(
+            f"the weights {path} were trained to correct another local law than this version's; train them anew, "
+            "from these with sem4d train --start"
+        )
     network = ViFT(tensors.architecture)
     try:
         network.load_state_dict(tensors.state)
