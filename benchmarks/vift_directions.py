@@ -21,7 +21,7 @@ from napari_sem4d.forward.local import LocalEngine
 from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.planar_table import planar_table
 from napari_sem4d.physics.scenes import make_scene
-from napari_sem4d.surrogate.baseline import Baseline
+from napari_sem4d.surrogate.baseline import FACETS, Baseline
 from napari_sem4d.surrogate.directions import acceptance
 
 SCENES = (
@@ -50,7 +50,7 @@ def main() -> None:
                 for i in range(4)
             )
             instrument = Instrument(beam=Beam(energy_kev=energy), detector=Detector(segments=ring))
-            engine = LocalEngine(ForwardSetup(instrument, found, PITCH * rho50))
+            engine = LocalEngine(ForwardSetup(instrument, found, PITCH * rho50), facets_nm=FACETS * rho50)
             exact = engine.expected_signals(height, torch.ones_like(height)).numpy()
             flat = float(engine.flat_signals.mean())
             left = []

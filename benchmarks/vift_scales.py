@@ -20,6 +20,7 @@ from torch.nn.functional import avg_pool2d
 
 from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import shortened
+from napari_sem4d.surrogate.inputs import without_border
 from napari_sem4d.surrogate.patches import ORDER, simulate_case
 from napari_sem4d.surrogate.training_data import flat_signal, load_training_data, seen_by_detectors
 from napari_sem4d.surrogate.training_set import draw_case
@@ -42,7 +43,6 @@ def main() -> None:
     few = shortened(order, ORDER)
     data, settings = load_training_data(arguments.folder, order), dataset_settings(arguments.folder)
     cases = [c for path in sorted(arguments.folder.glob("chunk-*.npz")) for c in read_chunk(path).cases]
-    inside = slice(data.halo, data.height.shape[-1] - data.halo)
     errors = np.zeros((2, len(SCALES)))
     for n, about in enumerate(cases):
         first = read_chunk(arguments.folder / f"chunk-{n // 8:05d}.npz").coefficients[n % 8]
@@ -55,7 +55,7 @@ def main() -> None:
         )
         height, conditions, target = data.batch(np.array([n]))
         with torch.no_grad():
-            found = network(height, conditions, data.pitch)[0][:, inside, inside]
+            found = without_border(network(height, conditions, data.pitch)[0], data.halo)
         local = first - target[0]
         for row, prediction in zip(errors, (local + found, local), strict=True):
             left = [seen_by_detectors((prediction - y)[None], order) for y in (first, again)]

@@ -177,9 +177,9 @@ class BounceTerm:
         self._shares = []
         self._elevations = []
         self._axes = []
+        seen = {t: bounced_share(law_for, t) for t in {s.threshold_kev for s in segments}}
         for s in segments:
-            seen = bounced_share(law_for, s.threshold_kev)
-            self._shares.append([seen * x for x in _coverage(s)])
+            self._shares.append([seen[s.threshold_kev] * x for x in _coverage(s)])
             low, high = (math.radians(90.0 - a) for a in reversed(s.polar_deg))
             self._elevations.append((math.tan(low), math.tan(min(high, _ZENITH_RAD))))
             polar, azimuth, weight = directions(s)

@@ -13,6 +13,7 @@ from napari_sem4d.physics.materials import material
 from napari_sem4d.physics.probe import blur, blur_reach
 from napari_sem4d.physics.response import ResponseTable
 from napari_sem4d.surrogate.directions import bin_segments, fitted
+from napari_sem4d.surrogate.inputs import without_border
 
 FACETS = 2.0
 """Pitch, rho50, of the grid that facets shadow one another on, in training as in the engine (a token's edge).
@@ -79,12 +80,6 @@ class Baseline:
             coefficients = torch.einsum("cb,tbyx->tcyx", to_direct, direct)
             coefficients += torch.einsum("t,cb,byx->tcyx", self._bounced_shares, to_bounced, bounced)
             return without_border(blur(coefficients, probe / pitch), edge)
-
-
-def without_border(field: torch.Tensor, border: int) -> torch.Tensor:
-    """A field (..., Y, X) without some pixels on every side."""
-    rows, columns = field.shape[-2:]
-    return field[..., border : rows - border, border : columns - border]
 
 
 @lru_cache(maxsize=64)

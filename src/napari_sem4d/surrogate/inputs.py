@@ -33,6 +33,12 @@ _ROUGH, _SMOOTH = 0.05, 1e-3
 _NOWHERE = -1e4
 
 
+def without_border(field: torch.Tensor, border: int) -> torch.Tensor:
+    """A field (..., Y, X) without some pixels on every side."""
+    rows, columns = field.shape[-2:]
+    return field[..., border : rows - border, border : columns - border]
+
+
 def extend(field: torch.Tensor, before: int, after: int, axis: int) -> torch.Tensor:
     """Continue a field beyond its borders by point reflection about the border's value (planes stay planes)."""
     n = field.shape[axis]

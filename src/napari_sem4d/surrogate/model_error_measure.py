@@ -11,6 +11,7 @@ import torch
 from napari_sem4d.frames import slopes
 from napari_sem4d.surrogate.dataset import dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import terms
+from napari_sem4d.surrogate.inputs import without_border
 from napari_sem4d.surrogate.model_error import ModelErrorTable, bend
 from napari_sem4d.surrogate.patches import ORDER, THRESHOLDS
 from napari_sem4d.surrogate.training_data import TrainingData, flat_signal, load_training_data
@@ -125,19 +126,19 @@ def _errors(
     data: TrainingData, weights: Weights | None, tiltings: Iterator[np.ndarray]
 ) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray, np.ndarray]]:
     """Deviations from Monte Carlo in flat signals (terms, Y, X), slope in degrees, bend, and tilting, by patch."""
-    inside = slice(data.halo, data.height.shape[-1] - data.halo)
     count = data.target.shape[1] // len(THRESHOLDS)
     for start in range(0, len(data.height), _BATCH):
         heights, conditions, target = data.batch(np.arange(start, min(start + _BATCH, len(data.height))))
         error = target[:, :count]
         if weights is not None:
             with torch.no_grad():
-                error = error - weights.network(heights, conditions, data.pitch)[:, :count, inside, inside]
+                found = weights.network(heights, conditions, data.pitch)[:, :count]
+                error = error - without_border(found, data.halo)
         for one, height in zip(error, heights, strict=True):
             p, q = slopes(height, data.pitch)
             tilt = torch.rad2deg(torch.atan(torch.hypot(p, q)))
-            curl = bend(p, q, 1.0 / data.pitch)[inside, inside].numpy()
-            yield one, tilt[inside, inside].numpy(), curl, next(tiltings)
+            inner_tilt, curl = (without_border(x, data.halo).numpy() for x in (tilt, bend(p, q, 1.0 / data.pitch)))
+            yield one, inner_tilt, curl, next(tiltings)
 
 
 def _neighbours(error: torch.Tensor, lag: int) -> torch.Tensor:

@@ -21,6 +21,7 @@ from napari_sem4d.acquisition.instrument import StrictModel
 from napari_sem4d.errors import Cancelled, DomainError, InputError, StoreError
 from napari_sem4d.records import Progress
 from napari_sem4d.surrogate.directions import terms
+from napari_sem4d.surrogate.inputs import without_border
 from napari_sem4d.surrogate.training_data import TrainingData, seen_by_detectors, systematic_square
 from napari_sem4d.surrogate.vift import Architecture, ViFT
 from napari_sem4d.surrogate.weights import Tensors, save_tensors, save_weights
@@ -216,8 +217,8 @@ class Training:
         height, conditions, target = (x.to(self.device) for x in data.batch(numbers))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.half_precision):
             found = network(height, conditions, data.pitch)
-        inside = slice(data.halo, height.shape[-1] - data.halo)
-        return seen_by_detectors(found[..., inside, inside].float() - target, self.settings.architecture.order)
+        inside = without_border(found, data.halo).float()
+        return seen_by_detectors(inside - target, self.settings.architecture.order)
 
     def _rate(self) -> float:
         s = self.settings

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from napari_sem4d.errors import InputError
-from napari_sem4d.surrogate.baseline import baseline, without_border
+from napari_sem4d.surrogate.baseline import baseline
 from napari_sem4d.surrogate.dataset import Chunk, dataset_settings, read_chunk
 from napari_sem4d.surrogate.directions import as_detectors_see, shortened
+from napari_sem4d.surrogate.inputs import without_border
 from napari_sem4d.surrogate.patches import ORDER, THRESHOLDS
 
 
