@@ -56,6 +56,25 @@ def test_a_blur_and_shining_crests_are_found():
     assert transfer.brightening(RAD).numpy() == pytest.approx(brightening(RAD).numpy(), abs=0.0005)
 
 
+def test_what_neighbours_do_counts_as_information():
+    """A share of the slope two pixels away, which no pixel's own slope can say."""
+
+    def signals(height):
+        here = plain(height) - 1.0
+        return 1.0 + here + 0.5 * torch.roll(here, 2, -1) * torch.roll(here, 2, -1).sign()
+
+    height = idct2(torch.randn(64, 64, generator=torch.Generator().manual_seed(9), dtype=torch.float64))
+    k = frequencies((64, 64), height)
+    transfer = measured(signals)
+    relief = idct2(dct2(height) * torch.exp(-0.5 * (3.0 * k).square())) * 8.0
+    wave = idct2(dct2(height.flip(0)) / k.clamp_min(0.1))
+    shown = signals(relief + 1e-3 * wave) - signals(relief - 1e-3 * wave)
+    parts = slopes(2e-3 * idct2(dct2(wave) * transfer.slope_share(k)), PIXEL_NM)
+    fitted = 0.5 * torch.stack(parts)
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    assert float(shown[inner].square().sum() / fitted[inner].square().sum()) == pytest.approx(1.0, abs=0.1)
+
+
 def vift(pixel_rho50, energy_kev=5.0, of="Cu"):
     ring = tuple(Segment(name=f"S{i}", polar_deg=(15, 65), azimuth_deg=(90 * i, 90 * i + 80)) for i in range(4))
     pixel_nm = pixel_rho50 * planar_table(material(of), energy_kev).rho50_nm

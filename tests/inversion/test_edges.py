@@ -76,13 +76,16 @@ def test_the_gradient_with_shares_is_that_of_the_value():
     assert twice < 2 * Priors(3.0, 2.0, 1.5).value(height, relative_yield)
 
 
-def test_draws_of_the_prior_with_shares_have_its_hessian_as_covariance():
+def test_draws_of_the_pull_have_the_curvature_that_is_expected():
     share = torch.rand(5, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     priors, like = Priors(3.0, 2.0, 1.5, share), torch.zeros(5, 6, dtype=torch.float64)
     direction = torch.randn(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     generator = torch.Generator().manual_seed(3)
     drawn = [float((priors.sample_gradient((5, 6), generator, like)[0] * direction).sum()) for _ in range(4000)]
-    expected = float((priors.apply(direction, like)[0] * direction).sum())
+    # Edges, whose share fell with the square of their curvature, have more of it: up to share = 0.68 here.
+    assert priors.pull_variance(share) == pytest.approx((0.6 * share**1.5).clamp_max(1 / 3))
+    pulls = priors.with_share(priors.pull_variance(share))
+    expected = float((pulls.apply(direction, like)[0] * direction).sum())
     assert np.var(drawn) == pytest.approx(expected, rel=0.1)
 
 

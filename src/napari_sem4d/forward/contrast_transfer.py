@@ -23,6 +23,8 @@ _LONGEST_RHO50 = 40.0
 """Edge of the relief,"""
 _FEWEST, _MOST = 24, 64
 """within these limits in pixels."""
+_BORDER_PX = 4
+"""Left out of what is compared: half of the surroundings are missing there."""
 _CHANGE = 0.02
 """Root mean square slope of the waves, white in slope, that are added to it and taken from it."""
 _LEAST_SHARE = 0.02
@@ -57,7 +59,7 @@ class ContrastTransfer:
     def measured(
         cls, signals: Signals, by_slopes: BySlopes, pixel_nm: float, rho50_nm: float, like: torch.Tensor
     ) -> ContrastTransfer:
-        """Of an engine, from central differences on a random relief, as least squares over its signals.
+        """Of an engine, from central differences on a random relief: least squares, scaled to the signals' power.
 
         Parameters
         ----------
@@ -80,6 +82,9 @@ class ContrastTransfer:
             p, q = slopes(idct2(modes), pixel_nm)
             return modes * (steepness / (p.square() + q.square()).mean().sqrt())
 
+        def inner(field: torch.Tensor) -> torch.Tensor:
+            return field[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
+
         smooth = max(_SMOOTH_RHO50 * rho50_nm / pixel_nm, 2.0)
         relief = idct2(steep(torch.exp(-0.5 * (smooth * frequency).square()), _STEEPNESS))
         by_p, by_q = by_slopes(relief)
@@ -97,8 +102,11 @@ class ContrastTransfer:
         # Long waves show all of their slope, and a plane does not shine.
         left = [i for i in range(len(matrix)) if i not in (0, len(_KNOTS))]
         normal = matrix[left] @ matrix[left].T
-        found = torch.linalg.solve(normal, matrix[left] @ (right - matrix[0])).cpu().numpy()
-        shares, brightenings = np.split(found, 2)
+        found = torch.linalg.solve(normal, matrix[left] @ (right - matrix[0]))
+        fitted = matrix[0] + found @ matrix[left]
+        # What a pixel's own slope and yield cannot say (which neighbour shades it) is information all the same.
+        power = [inner(x.unflatten(0, by_yield.shape)).square().sum() for x in (right, fitted)]
+        shares, brightenings = np.split((found * (power[0] / power[1]).sqrt()).cpu().numpy(), 2)
         return cls(np.append(1.0, shares.clip(_LEAST_SHARE)), np.append(0.0, brightenings.clip(0.0)))
 
     def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from napari_sem4d.inversion.priors import Priors
+from napari_sem4d.inversion.priors import EDGE_BEND, Priors
 from napari_sem4d.physics.probe import blur
 
 _AROUND_PX = 2.0
 """Full width at half maximum over which squares of curvature are averaged: noise in single pixels is no edge."""
-_EXPECTED = 0.6
-"""Square of the curvature, in those that the weight stands for, up to which a pixel counts in full."""
 _LEAST = 0.1
 """Share that is left everywhere: with hardly a prior, noise at a steep wall throws shadows that stay."""
 
@@ -35,5 +33,5 @@ def edge_share(priors: Priors, height: torch.Tensor) -> torch.Tensor:
     torch.Tensor, shape (Y, X)
         From 1 in places as smooth as expected down to 0.1.
     """
-    bend = priors.curvature_weight * blur(priors.bend(height), _AROUND_PX)
-    return (_EXPECTED / bend.clamp_min(_EXPECTED)).square().clamp_min(_LEAST)
+    bend = priors.curvature_weight * blur(priors.squared_curvature(height), _AROUND_PX)
+    return (EDGE_BEND / bend.clamp_min(EDGE_BEND)).square().clamp_min(_LEAST)

@@ -8,11 +8,15 @@ import torch
 
 from napari_sem4d.cosine import dct2
 from napari_sem4d.inversion.objective import Objective, State
+from napari_sem4d.inversion.priors import EXPECTED_BEND
 from napari_sem4d.inversion.spectral import SpectralHessian
 
-_EDGES = 1 / 3
-"""The evidence takes relief for spread evenly, but real relief is gathered in edges, where the prior bites harder;
-with a third of the weight smooth relief is at most 5 % noisier. What is left at edges is for ``edges``."""
+_MARGIN = 0.3, 10.0
+"""Prior over data of the waves that both decide,"""
+_FEWEST = 50
+"""and how many of them it takes to say something of them."""
+_BENDS = 0.02, 30.0
+"""Within these limits."""
 _BINS = 1000
 _SPAN = 14.0
 """Natural logarithm of how far from the present weight the best one is looked for."""
@@ -62,20 +66,51 @@ def evidence_weight(objective: Objective, state: State, model_variance: torch.Te
     model_variance : torch.Tensor, shape (K, Y, X), optional
         As in :func:`reduced_chi_square`.
     """
+    ratio, power, noise = _modes(objective, state, model_variance)
+    best = _most_probable(_Binned.of(ratio, power), objective.priors.curvature_weight, noise)
+    # In units of the data's weights, as the objective adds them: those may be off by the noise's level.
+    return EXPECTED_BEND * noise * best
+
+
+def marginal_bend(objective: Objective, state: State, model_variance: torch.Tensor | None = None) -> float:
+    """Mean square of the curvature, times the prior's weight, in waves that images and prior decide together.
+
+    There the prior's pull is what heights may be off by besides the noise. Relief of even curvature has as much
+    as the evidence of all waves says, smooth relief less; a weight that somebody has set has what it has.
+    Waves that the images do not show cannot be judged and are taken for alike.
+
+    Parameters
+    ----------
+    objective, state, model_variance
+        As in :func:`evidence_weight`, at the minimum.
+    """
+    ratio, power, noise = _modes(objective, state, model_variance)
+    now = objective.priors.curvature_weight
+    shared = (now * ratio > _MARGIN[0]) & (now * ratio < _MARGIN[1])
+    if int(shared.sum()) < _FEWEST:
+        return EXPECTED_BEND
+    best = _most_probable(_Binned.of(ratio[shared], power[shared]), now, noise)
+    return min(max(now / best, _BENDS[0]), _BENDS[1])
+
+
+def _modes(
+    objective: Objective, state: State, model_variance: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Of every mode prior over data per unit weight, its power in units of the noise, and the noise's level."""
     hessian = SpectralHessian.of(objective, state)
     ratio = _prior_over_data(hessian)
-    now = hessian.curvature_weight
     # What the modes would be without the prior; beyond a thousandfold the solution says nothing of them.
     power = dct2(state.height).double().square() * hessian.height_data.double()
-    power = power * (1 + now * ratio).clamp_max(1e3).square()
-    modes = _Binned.of(ratio, power)
+    power = power * (1 + hessian.curvature_weight * ratio).clamp_max(1e3).square()
     # The engine's error may explain a misfit above the noise; it does not make the noise smaller than it is.
     least = min(reduced_chi_square(objective, state), 1.0)
-    noise = max(reduced_chi_square(objective, state, model_variance), least, 1e-9)
+    return ratio, power, max(reduced_chi_square(objective, state, model_variance), least, 1e-9)
+
+
+def _most_probable(modes: _Binned, now: float, noise: float) -> float:
+    """Inverse mean square of the curvature (nm^2) under which the modes are most probable."""
     weights = now * torch.exp(torch.linspace(-_SPAN, _SPAN, 561, dtype=torch.float64))
-    best = max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise))
-    # In units of the data's weights, as the objective adds them: those may be off by the noise's level.
-    return _EDGES * noise * float(best)
+    return float(max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.inversion.edges import edge_share
-from napari_sem4d.inversion.evidence import evidence_weight, provisional_weight, reduced_chi_square
+from napari_sem4d.inversion.evidence import evidence_weight, marginal_bend, provisional_weight, reduced_chi_square
 from napari_sem4d.inversion.model_noise import ModelNoise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
 from napari_sem4d.inversion.options import InversionSettings
@@ -143,5 +143,7 @@ def solve_frame(
     objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
     state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
-    explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())
+    variance = None if model is None else model.variance()
+    explained = math.nan if variance is None else reduced_chi_square(objective, state, variance)
+    objective = objective.with_priors(objective.priors.with_bend(marginal_bend(objective, state, variance)))
     return FrameSolution(objective, state, reduced_chi_square(objective, state), model, explained)

@@ -26,10 +26,10 @@ def height_std(
 ) -> torch.Tensor:
     """Standard uncertainty of height that follows from the noise, in the gauge of the datum.
 
-    The Gauss-Newton covariance in the cosine basis, with the information of a mean pixel, the yield eliminated
-    and the noise's own spectrum; its short-wave part is scaled by the information around each pixel, and by
-    what the prior counts there. Exact where both are the same everywhere; checked against posterior draws
-    elsewhere.
+    The Gauss-Newton covariance in the cosine basis, with the information of a mean pixel, the yield eliminated,
+    the noise's own spectrum and the prior's pull; its short-wave part is scaled by the information around each
+    pixel, and by what the prior counts there. Exact where both are the same everywhere; checked against
+    posterior draws elsewhere.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def height_std(
     coloured = data if noise_colour is None else data * noise_colour
 
     def under(share: float) -> torch.Tensor:
-        found = (coloured + share * prior) / (data + share * prior).clamp_min(1e-30).square()
+        pull = float(objective.priors.pull_variance(torch.tensor(share)))
+        found = (coloured + pull * prior) / (data + share * prior).clamp_min(1e-30).square()
         found[0, 0] = 0.0  # the mean is the datum
         return found
 
@@ -202,16 +203,19 @@ def _at_edges(share: torch.Tensor, sums: list[float]) -> torch.Tensor:
 
 
 def _local_factor(state: State) -> torch.Tensor:
-    """Mean information over the information around each pixel."""
+    """Mean information over the information around each pixel.
+
+    Waves longer than the pixels' differences see their geometric mean: that of a plane of conductors whose
+    logarithms are spread evenly (Dykhne, Soviet Physics JETP 32, 63, 1971).
+    """
     information = state.linearisation.information(state.active_weight)
     slope = (information[0] + information[1])[None, None]
     radius = round(2 * _LOCAL_SMOOTHING_PX)
     offset = torch.arange(-radius, radius + 1, dtype=slope.dtype, device=slope.device)
     kernel = torch.exp(-0.5 * (offset / _LOCAL_SMOOTHING_PX).square())
     kernel = kernel / kernel.sum()
-    # Inverse information is averaged: a masked pixel between good ones costs more than its share.
     mean = slope.mean(dtype=torch.float64).to(slope.dtype)
-    inverse = mean / slope.clamp_min(float(mean) * 1e-2)
+    inverse = (mean / slope.clamp_min(float(mean) * 1e-2)).log()
     pad = torch.nn.functional.pad(inverse, (radius,) * 4, mode="replicate")
     smooth = torch.nn.functional.conv2d(pad, kernel[None, None, :, None])
-    return torch.nn.functional.conv2d(smooth, kernel[None, None, None, :])[0, 0]
+    return torch.nn.functional.conv2d(smooth, kernel[None, None, None, :])[0, 0].exp()
