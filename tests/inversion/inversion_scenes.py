@@ -9,12 +9,14 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from napari_sem4d.acquisition.instrument import Beam, Detector, Instrument, Segment
+from napari_sem4d.cosine import idct2
 from napari_sem4d.forward.engine import DifferentiableEngine, ForwardSetup
 from napari_sem4d.forward.registry import make_engine
 from napari_sem4d.inversion.frame import FrameSolution, first_guess, solve_frame
 from napari_sem4d.inversion.objective import FrameData
 from napari_sem4d.inversion.options import InversionSettings
 from napari_sem4d.inversion.preview import linear_preview
+from napari_sem4d.inversion.priors import laplacian_symbol
 from napari_sem4d.physics.materials import material
 
 PIXEL_NM = 12.0
@@ -68,6 +70,12 @@ def random_relief(shape: tuple[int, int], rms_slope: float, seed: int = 0, size_
     gradient = np.gradient(height, PIXEL_NM)
     height *= rms_slope / np.sqrt(np.mean(gradient[0] ** 2 + gradient[1] ** 2))
     return torch.as_tensor(height, dtype=torch.float32)
+
+
+def relief_of_white_curvature(shape: tuple[int, int]) -> torch.Tensor:
+    """Heights, nm, whose curvature is alike in all waves but the longest, as the prior takes it to be."""
+    modes = torch.randn(shape, generator=torch.Generator().manual_seed(4))
+    return 5.0 * idct2(modes / laplacian_symbol(shape, modes).clamp_min(4e-2))
 
 
 def make_scene(

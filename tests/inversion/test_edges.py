@@ -82,8 +82,9 @@ def test_draws_of_the_pull_have_the_curvature_that_is_expected():
     direction = torch.randn(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     generator = torch.Generator().manual_seed(3)
     drawn = [float((priors.sample_gradient((5, 6), generator, like)[0] * direction).sum()) for _ in range(4000)]
-    # Edges, whose share fell with the square of their curvature, have more of it: up to share = 0.68 here.
-    assert priors.pull_variance(share) == pytest.approx((0.6 * share**1.5).clamp_max(1 / 3))
+    # The square of its share times its curvature: as expected, and what its share fell for.
+    curvature = 1 / 3 + 0.6 / share**0.5 - 0.6
+    assert priors.pull_variance(share).numpy() == pytest.approx((share**2 * curvature).numpy())
     pulls = priors.with_share(priors.pull_variance(share))
     expected = float((pulls.apply(direction, like)[0] * direction).sum())
     assert np.var(drawn) == pytest.approx(expected, rel=0.1)

@@ -15,6 +15,8 @@ from napari_sem4d.frames import slopes
 
 _KNOTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, math.pi, 1.01 * math.sqrt(2.0) * math.pi)
 """Angular frequencies at which the transfer is known, rad per pixel, up to that of a chess-board."""
+_BANDS = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12)
+"""Knots whose waves are shown together."""
 _STEEPNESS = 0.35
 """Root mean square slope of the relief that it is measured on,"""
 _SMOOTH_RHO50 = 1.5
@@ -59,7 +61,7 @@ class ContrastTransfer:
     def measured(
         cls, signals: Signals, by_slopes: BySlopes, pixel_nm: float, rho50_nm: float, like: torch.Tensor
     ) -> ContrastTransfer:
-        """Of an engine, from central differences on a random relief: least squares, scaled to the signals' power.
+        """Of an engine, from central differences on a random relief: least squares, and half of what they miss.
 
         Parameters
         ----------
@@ -82,9 +84,6 @@ class ContrastTransfer:
             p, q = slopes(idct2(modes), pixel_nm)
             return modes * (steepness / (p.square() + q.square()).mean().sqrt())
 
-        def inner(field: torch.Tensor) -> torch.Tensor:
-            return field[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
-
         smooth = max(_SMOOTH_RHO50 * rho50_nm / pixel_nm, 2.0)
         relief = idct2(steep(torch.exp(-0.5 * (smooth * frequency).square()), _STEEPNESS))
         by_p, by_q = by_slopes(relief)
@@ -92,22 +91,29 @@ class ContrastTransfer:
         # Noise of counting: every electron counts alike.
         root = by_yield.clamp_min(1e-3 * float(by_yield.mean())).rsqrt()
         modes = steep(1.0 / frequency.clamp_min(0.1), _CHANGE)
-        wave = idct2(modes)
-        shown = 0.5 * (signals(relief + wave) - signals(relief - wave))
-        parts = idct2(modes * _hats(frequency))
+        hats = _hats(frequency)
+        waves = [idct2(modes * hats[band].sum(0)) for band in _BANDS]
+        shown = [root * 0.5 * (signals(relief + wave) - signals(relief - wave)) for wave in waves]
+        parts = idct2(modes * hats)
         own = [by_p * p + by_q * q for p, q in (slopes(part, pixel_nm) for part in parts)]
         common = [by_yield * part for part in parts]
         matrix = torch.stack([root * x for x in (*own, *common)]).flatten(1).double()
-        right = (root * shown).flatten().double()
+        right = torch.stack(shown).sum(0).flatten().double()
         # Long waves show all of their slope, and a plane does not shine.
         left = [i for i in range(len(matrix)) if i not in (0, len(_KNOTS))]
         normal = matrix[left] @ matrix[left].T
-        found = torch.linalg.solve(normal, matrix[left] @ (right - matrix[0]))
-        fitted = matrix[0] + found @ matrix[left]
-        # What a pixel's own slope and yield cannot say (which neighbour shades it) is information all the same.
-        power = [inner(x.unflatten(0, by_yield.shape)).square().sum() for x in (right, fitted)]
-        shares, brightenings = np.split((found * (power[0] / power[1]).sqrt()).cpu().numpy(), 2)
-        return cls(np.append(1.0, shares.clip(_LEAST_SHARE)), np.append(0.0, brightenings.clip(0.0)))
+        found = torch.zeros_like(matrix[:, 0])
+        found[0] = 1.0
+        found[left] = torch.linalg.solve(normal, matrix[left] @ (right - matrix[0]))
+        for band, of_band in zip(_BANDS, shown, strict=True):
+            both = [*range(len(_KNOTS))[band], *range(len(_KNOTS), 2 * len(_KNOTS))[band]]
+            fitted = (found[both] @ matrix[both]).reshape(of_band.shape)
+            # What a pixel's own slope and yield cannot say (which neighbour shades it) is information as well: on
+            # steep relief all of its power, on gentle relief hardly any; the mean of both serves for all.
+            found[both] *= (_power(of_band) / _power(fitted).clamp_min(1e-300)).pow(0.25)
+        shares, brightenings = np.split(found.cpu().numpy(), 2)
+        shares[0], brightenings[0] = 1.0, 0.0
+        return cls(shares.clip(_LEAST_SHARE, 1.0), brightenings.clip(0.0))
 
     def slope_share(self, frequency: torch.Tensor) -> torch.Tensor:
         """Share of slopes that is left of waves of angular frequencies, rad per pixel."""
@@ -130,6 +136,11 @@ class ContrastTransfer:
             return idct2(share * back[0] + brightening * back[1]), to_yield
 
         return product
+
+
+def _power(signals: torch.Tensor) -> torch.Tensor:
+    """Sum of squares, without the border."""
+    return signals[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].square().sum(dtype=torch.float64)
 
 
 def _between(frequency: torch.Tensor, values: np.ndarray) -> torch.Tensor:

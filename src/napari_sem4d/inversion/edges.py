@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from napari_sem4d.inversion.priors import EDGE_BEND, Priors
+from napari_sem4d.inversion.priors import EDGE_LEVEL, Priors
 from napari_sem4d.physics.probe import blur
 
 _AROUND_PX = 2.0
@@ -34,4 +34,4 @@ def edge_share(priors: Priors, height: torch.Tensor) -> torch.Tensor:
         From 1 in places as smooth as expected down to 0.1.
     """
     bend = priors.curvature_weight * blur(priors.squared_curvature(height), _AROUND_PX)
-    return (EDGE_BEND / bend.clamp_min(EDGE_BEND)).square().clamp_min(_LEAST)
+    return (EDGE_LEVEL / bend.clamp_min(EDGE_LEVEL)).square().clamp_min(_LEAST)

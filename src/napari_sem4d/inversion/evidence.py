@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
 from napari_sem4d.cosine import dct2
 from napari_sem4d.inversion.objective import Objective, State
-from napari_sem4d.inversion.priors import EXPECTED_BEND
+from napari_sem4d.inversion.priors import EXPECTED_LEVEL
 from napari_sem4d.inversion.spectral import SpectralHessian
 
 _MARGIN = 0.3, 10.0
 """Prior over data of the waves that both decide,"""
-_FEWEST = 50
-"""and how many of them it takes to say something of them."""
-_BENDS = 0.02, 30.0
-"""Within these limits."""
+_FEWEST = 300
+"""and the least number of waves above the lower bound that are asked, where a strong prior decides most."""
+_SURE = 1.1
+"""Standard deviation of the logarithm of a curvature level that is known beforehand (a factor of three)."""
 _BINS = 1000
 _SPAN = 14.0
 """Natural logarithm of how far from the present weight the best one is looked for."""
@@ -69,28 +71,34 @@ def evidence_weight(objective: Objective, state: State, model_variance: torch.Te
     ratio, power, noise = _modes(objective, state, model_variance)
     best = _most_probable(_Binned.of(ratio, power), objective.priors.curvature_weight, noise)
     # In units of the data's weights, as the objective adds them: those may be off by the noise's level.
-    return EXPECTED_BEND * noise * best
+    return EXPECTED_LEVEL * noise * best
 
 
-def marginal_bend(objective: Objective, state: State, model_variance: torch.Tensor | None = None) -> float:
+def marginal_level(objective: Objective, state: State, model_variance: torch.Tensor | None = None) -> float:
     """Mean square of the curvature, times the prior's weight, in waves that images and prior decide together.
 
     There the prior's pull is what heights may be off by besides the noise. Relief of even curvature has as much
-    as the evidence of all waves says, smooth relief less; a weight that somebody has set has what it has.
-    Waves that the images do not show cannot be judged and are taken for alike.
+    as the evidence of all waves says, smooth relief less; a weight that somebody has set has what it has. Waves
+    that the images do not show cannot be judged and are taken for alike; few waves say little, and the level stays
+    near the usual one.
 
     Parameters
     ----------
     objective, state, model_variance
-        As in :func:`evidence_weight`, at the minimum.
+        As in :func:`evidence_weight`, at a minimum under priors that treat all pixels alike.
     """
     ratio, power, noise = _modes(objective, state, model_variance)
     now = objective.priors.curvature_weight
-    shared = (now * ratio > _MARGIN[0]) & (now * ratio < _MARGIN[1])
-    if int(shared.sum()) < _FEWEST:
-        return EXPECTED_BEND
-    best = _most_probable(_Binned.of(ratio[shared], power[shared]), now, noise)
-    return min(max(now / best, _BENDS[0]), _BENDS[1])
+    asked = (now * ratio).flatten()
+    bounds = asked[asked > _MARGIN[0]].sort().values
+    upper = max(_MARGIN[1], float(bounds[:_FEWEST][-1])) if bounds.numel() else _MARGIN[1]
+    shared = (now * ratio > _MARGIN[0]) & (now * ratio <= upper)
+    modes = _Binned.of(ratio[shared], power[shared])
+
+    def doubt(weight: float) -> float:
+        return 0.5 * (math.log(now / (weight * EXPECTED_LEVEL)) / _SURE) ** 2
+
+    return now / _most_probable(modes, now, noise, doubt)
 
 
 def _modes(
@@ -107,10 +115,12 @@ def _modes(
     return ratio, power, max(reduced_chi_square(objective, state, model_variance), least, 1e-9)
 
 
-def _most_probable(modes: _Binned, now: float, noise: float) -> float:
-    """Inverse mean square of the curvature (nm^2) under which the modes are most probable."""
+def _most_probable(
+    modes: _Binned, now: float, noise: float, doubt: Callable[[float], float] = lambda weight: 0.0
+) -> float:
+    """Inverse mean square of the curvature (nm^2) under which the modes are most probable, less a doubt."""
     weights = now * torch.exp(torch.linspace(-_SPAN, _SPAN, 561, dtype=torch.float64))
-    return float(max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise)))
+    return float(max(weights.tolist(), key=lambda weight: modes.log_evidence(weight, noise) - doubt(weight)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 
 from napari_sem4d.forward.engine import DifferentiableEngine
 from napari_sem4d.inversion.edges import edge_share
-from napari_sem4d.inversion.evidence import evidence_weight, marginal_bend, provisional_weight, reduced_chi_square
+from napari_sem4d.inversion.evidence import evidence_weight, marginal_level, provisional_weight, reduced_chi_square
 from napari_sem4d.inversion.model_noise import ModelNoise
 from napari_sem4d.inversion.objective import FrameData, Objective, State
 from napari_sem4d.inversion.options import InversionSettings
@@ -139,11 +139,15 @@ def solve_frame(
     if settings.curvature_weight is None:
         weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
-    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, state.height)))
-    state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
+    alike, rough = (
+        objective,
+        minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt),
+    )
+    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, rough.height)))
+    state = minimise(objective, objective.again(rough), settings.max_steps, settings.tolerance, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
     variance = None if model is None else model.variance()
     explained = math.nan if variance is None else reduced_chi_square(objective, state, variance)
-    objective = objective.with_priors(objective.priors.with_bend(marginal_bend(objective, state, variance)))
+    level = marginal_level(alike, rough, variance)
+    objective = objective.with_priors(objective.priors.with_curvature_level(level))
     return FrameSolution(objective, state, reduced_chi_square(objective, state), model, explained)

@@ -16,6 +16,8 @@ from napari_sem4d.inversion.spectral import SpectralHessian
 # Waves shorter than this are as sharp as the signals nearby, longer ones as the signals of the whole image.
 _LOCAL_WAVE_PX = 64
 _LOCAL_SMOOTHING_PX = 6.0
+_NOTHING = 1e-2
+"""Share of the mean information below which a pixel, or what is left around it, says nothing."""
 _SHARES = (1.0, 0.56, 0.32, 0.18, 0.1)
 """Shares of the prior that the variance is worked out for; between them it is interpolated."""
 _DRAW_TOLERANCE = 1e-3
@@ -24,7 +26,7 @@ _DRAW_TOLERANCE = 1e-3
 def height_std(
     objective: Objective, state: State, noise_colour: torch.Tensor | None, remove_plane: bool
 ) -> torch.Tensor:
-    """Standard uncertainty of height that follows from the noise, in the gauge of the datum.
+    """Standard uncertainty of height from the noise and the prior's pull, in the gauge of the datum.
 
     The Gauss-Newton covariance in the cosine basis, with the information of a mean pixel, the yield eliminated,
     the noise's own spectrum and the prior's pull; its short-wave part is scaled by the information around each
@@ -206,16 +208,25 @@ def _local_factor(state: State) -> torch.Tensor:
     """Mean information over the information around each pixel.
 
     Waves longer than the pixels' differences see their geometric mean: that of a plane of conductors whose
-    logarithms are spread evenly (Dykhne, Soviet Physics JETP 32, 63, 1971).
+    logarithms are spread evenly (Dykhne, Soviet Physics JETP 32, 63, 1971). Pixels that say nothing only thin the
+    others out: draws with a tenth to half of the pixels masked scatter as their number says.
     """
     information = state.linearisation.information(state.active_weight)
-    slope = (information[0] + information[1])[None, None]
+    slope = information[0] + information[1]
+    mean = slope.mean(dtype=torch.float64).to(slope.dtype)
+    least = _NOTHING * float(mean)
+    says = (slope > least).to(slope.dtype)
+    logarithm = (mean / slope.clamp_min(least)).log()
+    number = _around(says).clamp_min(_NOTHING)
+    return (_around(says * logarithm) / number).exp() / number
+
+
+def _around(field: torch.Tensor) -> torch.Tensor:
+    """Mean around every pixel, shape (Y, X), by a Gaussian."""
     radius = round(2 * _LOCAL_SMOOTHING_PX)
-    offset = torch.arange(-radius, radius + 1, dtype=slope.dtype, device=slope.device)
+    offset = torch.arange(-radius, radius + 1, dtype=field.dtype, device=field.device)
     kernel = torch.exp(-0.5 * (offset / _LOCAL_SMOOTHING_PX).square())
     kernel = kernel / kernel.sum()
-    mean = slope.mean(dtype=torch.float64).to(slope.dtype)
-    inverse = (mean / slope.clamp_min(float(mean) * 1e-2)).log()
-    pad = torch.nn.functional.pad(inverse, (radius,) * 4, mode="replicate")
+    pad = torch.nn.functional.pad(field[None, None], (radius,) * 4, mode="replicate")
     smooth = torch.nn.functional.conv2d(pad, kernel[None, None, :, None])
-    return torch.nn.functional.conv2d(smooth, kernel[None, None, None, :])[0, 0].exp()
+    return torch.nn.functional.conv2d(smooth, kernel[None, None, None, :])[0, 0]

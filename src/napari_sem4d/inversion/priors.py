@@ -9,11 +9,11 @@ from torch.nn.functional import avg_pool2d, pad
 
 from napari_sem4d.cosine import angular_frequencies
 
-EXPECTED_BEND = 1 / 3
+EXPECTED_LEVEL = 1 / 3
 """Mean square of the curvature that the images call for, in units of what the prior's weight stands for. Relief is
 gathered in edges, where the prior bites harder, so that its weight is chosen a third of what the evidence gives:
 with it smooth relief is at most 5 % noisier."""
-EDGE_BEND = 0.6
+EDGE_LEVEL = 0.6
 """The same up to which a pixel counts in full; where it bends more, its share falls with the square of the
 excess."""
 
@@ -36,16 +36,16 @@ class Priors:
         Edge of a pixel, nm.
     share : torch.Tensor, shape (Y, X), optional
         What the curvature of each pixel counts; less than 1 at edges. Without it 1 everywhere.
-    bend : float
-        Mean square of the curvature that is expected of pixels in full, times the weight. It says nothing of where
-        the minimum lies, but how far the prior may have pulled it.
+    curvature_level : float
+        Mean square of the curvature that is expected, times the weight. It says nothing of where the minimum
+        lies, but how far the prior may have pulled it.
     """
 
     curvature_weight: float
     yield_weight: float
     pixel_nm: float
     share: torch.Tensor | None = None
-    bend: float = EXPECTED_BEND
+    curvature_level: float = EXPECTED_LEVEL
 
     def with_curvature_weight(self, weight: float) -> Priors:
         """The same with another weight of the curvature prior, nm^2."""
@@ -55,17 +55,17 @@ class Priors:
         """The same with another share of the pixels."""
         return replace(self, share=share)
 
-    def with_bend(self, bend: float) -> Priors:
-        """The same with another curvature that is expected of pixels in full."""
-        return replace(self, bend=bend)
+    def with_curvature_level(self, level: float) -> Priors:
+        """The same with another curvature that is expected."""
+        return replace(self, curvature_level=level)
 
     def pull_variance(self, share: torch.Tensor) -> torch.Tensor:
         """Variance of the prior's pull on the curvature of pixels of a share, over the weight.
 
-        The pull is weight x share x curvature. The curvature of pixels in full is as expected; that of edges is
-        what their share came from (:func:`~napari_sem4d.inversion.edges.edge_share`).
+        The pull is weight x share x curvature. Pixels in full have the curvature that is expected; those of edges
+        have more, by what their share fell for (:func:`~napari_sem4d.inversion.edges.edge_share`).
         """
-        return (max(EDGE_BEND, self.bend) * share.pow(1.5)).clamp_max(self.bend)
+        return share.square() * (self.curvature_level + EDGE_LEVEL * (share.rsqrt() - 1.0))
 
     def value(self, height: torch.Tensor, relative_yield: torch.Tensor) -> float:
         """Half the quadratic forms."""
