@@ -56,7 +56,7 @@ def test_a_blur_and_shining_crests_are_found():
     assert transfer.brightening(RAD).numpy() == pytest.approx(brightening(RAD).numpy(), abs=0.0005)
 
 
-def test_half_of_what_neighbours_do_counts_as_information():
+def test_what_neighbours_do_counts_as_information():
     """Half of the slope, and as much that no slope of the pixel can say: its sign changes from place to place."""
 
     def signals(height):
@@ -65,7 +65,7 @@ def test_half_of_what_neighbours_do_counts_as_information():
         return 1.0 + 0.5 * here + 0.5 * torch.roll(here, 2, -1) * (1.0 - 2.0 * ((x // 2 + y // 2) % 2))
 
     shares = measured(signals).slope_share(RAD).numpy()
-    assert shares == pytest.approx(0.5 * 2**0.25 * np.ones(5), rel=0.1)
+    assert shares == pytest.approx(0.5 * 2**0.5 * np.ones(5), rel=0.1)
 
 
 def vift(pixel_rho50, energy_kev=5.0, of="Cu"):

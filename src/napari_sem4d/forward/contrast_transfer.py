@@ -61,7 +61,7 @@ class ContrastTransfer:
     def measured(
         cls, signals: Signals, by_slopes: BySlopes, pixel_nm: float, rho50_nm: float, like: torch.Tensor
     ) -> ContrastTransfer:
-        """Of an engine, from central differences on a random relief: least squares, and half of what they miss.
+        """Of an engine, from central differences on a random relief: least squares, scaled to the signals' power.
 
         Parameters
         ----------
@@ -108,9 +108,8 @@ class ContrastTransfer:
         for band, of_band in zip(_BANDS, shown, strict=True):
             both = [*range(len(_KNOTS))[band], *range(len(_KNOTS), 2 * len(_KNOTS))[band]]
             fitted = (found[both] @ matrix[both]).reshape(of_band.shape)
-            # What a pixel's own slope and yield cannot say (which neighbour shades it) is information as well: on
-            # steep relief all of its power, on gentle relief hardly any; the mean of both serves for all.
-            found[both] *= (_power(of_band) / _power(fitted).clamp_min(1e-300)).pow(0.25)
+            # What a pixel's own slope and yield cannot say (which neighbour shades it) is information as well.
+            found[both] *= (_power(of_band) / _power(fitted).clamp_min(1e-300)).sqrt()
         shares, brightenings = np.split(found.cpu().numpy(), 2)
         shares[0], brightenings[0] = 1.0, 0.0
         return cls(shares.clip(_LEAST_SHARE, 1.0), brightenings.clip(0.0))
