@@ -139,15 +139,12 @@ def solve_frame(
     if settings.curvature_weight is None:
         weight, state = find_weight(objective, state, settings, on_step, learnt)
         objective = objective.with_priors(objective.priors.with_curvature_weight(weight))
-    alike, rough = (
-        objective,
-        minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt),
-    )
-    objective = objective.with_priors(objective.priors.with_share(edge_share(objective.priors, rough.height)))
-    state = minimise(objective, objective.again(rough), settings.max_steps, settings.tolerance, on_step, learnt)
+    state = minimise(objective, objective.again(state), settings.max_steps, _ROUGH, on_step, learnt)
     model = ModelNoise.of(objective.engine, state.height)
-    variance = None if model is None else model.variance()
-    explained = math.nan if variance is None else reduced_chi_square(objective, state, variance)
-    level = marginal_level(alike, rough, variance)
-    objective = objective.with_priors(objective.priors.with_curvature_level(level))
+    level = marginal_level(objective, state, None if model is None else model.variance())
+    priors = objective.priors.with_curvature_level(level)
+    objective = objective.with_priors(priors.with_share(edge_share(priors, state.height)))
+    state = minimise(objective, objective.again(state), settings.max_steps, settings.tolerance, on_step, learnt)
+    model = ModelNoise.of(objective.engine, state.height)
+    explained = math.nan if model is None else reduced_chi_square(objective, state, model.variance())
     return FrameSolution(objective, state, reduced_chi_square(objective, state), model, explained)
