@@ -85,3 +85,8 @@ def test_few_waves_leave_the_curvature_near_the_usual_one():
     scene = make_scene(random_relief((8, 8), 0.3), 0.1)
     solution = solved_with(scene, 300.0)
     assert EXPECTED_LEVEL / 3 < solution.objective.priors.curvature_level < 3 * EXPECTED_LEVEL
+
+
+def test_a_prior_that_pulls_nothing_leaves_the_usual_curvature():
+    scene = make_scene(random_relief((16, 16), 0.3), 0.1)
+    assert solved_with(scene, 1e-9).objective.priors.curvature_level == EXPECTED_LEVEL

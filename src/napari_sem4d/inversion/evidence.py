@@ -89,10 +89,12 @@ def marginal_level(objective: Objective, state: State, model_variance: torch.Ten
     """
     ratio, power, noise = _modes(objective, state, model_variance)
     now = objective.priors.curvature_weight
-    asked = (now * ratio).flatten()
-    bounds = asked[asked > _MARGIN[0]].sort().values
-    upper = max(_MARGIN[1], float(bounds[:_FEWEST][-1])) if bounds.numel() else _MARGIN[1]
-    shared = (now * ratio > _MARGIN[0]) & (now * ratio <= upper)
+    strength = now * ratio
+    asked = strength[strength > _MARGIN[0]].sort().values
+    if not asked.numel():  # a prior so weak that it pulls nothing
+        return EXPECTED_LEVEL
+    upper = max(_MARGIN[1], float(asked[:_FEWEST][-1]))
+    shared = (strength > _MARGIN[0]) & (strength <= upper)
     modes = _Binned.of(ratio[shared], power[shared])
 
     def doubt(weight: float) -> float:
