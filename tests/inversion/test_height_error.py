@@ -40,6 +40,15 @@ def test_the_closed_form_agrees_with_posterior_draws(solved, remove_plane):
     assert float((closed / drawn).std()) < 0.2
 
 
+def test_repeats_scatter_no_more_than_stated(solved):
+    scene, solution = solved
+    fixed = InversionSettings(curvature_weight=solution.objective.priors.curvature_weight)
+    errors = torch.stack([scene.error(solve(scene, scene.noisy(i), fixed).state.height) for i in range(30)])
+    stated = height_std(solution.objective, solution.state, None, False)
+    ratio = float(errors.square().mean().sqrt() / stated.square().mean().sqrt())
+    assert 0.8 < ratio < 1.1
+
+
 @pytest.mark.parametrize("strength", [1.0, 30.0])
 def test_repeats_are_off_by_as_much_as_stated_under_a_weight_that_is_too_strong_as_well(strength):
     scene = make_scene(relief_of_white_curvature(SHAPE), 0.1)
