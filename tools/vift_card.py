@@ -63,6 +63,10 @@ def measured(rows: list[dict]) -> dict:
 def show(name: str, table: ModelErrorTable) -> None:
     """Print the root mean square error by slope (rows) and bend (columns)."""
     print(f"{name}: correlation length {table.length_rho50:g} rho50, {table.source}")
+    print(
+        "shown of waves: "
+        + ", ".join(f"{w:g} rho50 {v:.2f}" for w, v in zip(table.waves_rho50, table.shown, strict=True))
+    )
     print("slope \\ bend | " + " | ".join(f"<{b:g}" for b in table.bend) + " | above")
     for edge, row in zip((*table.slope_deg, 90.0), table.power, strict=True):
         print(f"< {edge:g} deg | " + " | ".join(f"{p**0.5:.3f}" for p in row))
@@ -93,9 +97,6 @@ def main() -> None:
     if arguments.validation:
         vift = measure_model_error(arguments.validation, load_weights(arguments.card.with_suffix(".safetensors")))
         local = measure_model_error(arguments.validation, None)
-        # What the network leaves of the local law's error counts as spread that it does not know.
-        left = min((vift.mean_power / local.mean_power) ** 0.5, 1.0)
-        vift = vift.model_copy(update={"spread_left": round(left, 3)})
         card["model_error"] = vift.model_dump(mode="json")
         LOCAL_TABLE.write_text(local.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for name, table in (("vift", vift), ("local", local)):

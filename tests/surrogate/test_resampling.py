@@ -51,3 +51,12 @@ def test_waves_shorter_than_the_working_pixel_are_not_resolved():
     short = torch.sin(2 * np.pi * x / 0.5).expand(96, 96)
     assert float(g.resolved(short)[20:-20, 20:-20].abs().max()) < 0.05
     assert float(g.resolved(torch.sin(2 * np.pi * x / 6.0).expand(96, 96))[20:-20, 20:-20].abs().max()) > 0.97
+
+
+def test_waves_of_four_pixels_reach_the_network_unweakened():
+    """Else the local law's contrast of them, which the network takes away, would stay in the signals."""
+    pixel = 0.56
+    g = grids(pixel, (90, 90))
+    wave = torch.cos(2 * np.pi * torch.arange(90, dtype=torch.float64) / 4.0).expand(90, 90)
+    working = g.heights_to_working(wave)[30:-30, 30:-30]
+    assert float(working.std() / wave.std()) == pytest.approx(1.0, abs=0.1)

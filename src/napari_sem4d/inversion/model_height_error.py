@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 
 from napari_sem4d.cosine import dct2, frequencies, idct2
-from napari_sem4d.forward.spread import kept
 from napari_sem4d.frames import slopes, slopes_adjoint
 from napari_sem4d.inversion.frame import FrameSolution
 from napari_sem4d.inversion.gauge import to_datum
@@ -16,6 +15,8 @@ from napari_sem4d.inversion.objective import Objective, State
 from napari_sem4d.inversion.spectral import SpectralHessian
 from napari_sem4d.physics.probe import FWHM_PER_SIGMA, blur
 
+_LEAST_SHOWN = 0.25
+"""Waves that are shown less than this leave no relief to judge the rest by: the prior's pull stands for them."""
 _DRAWS = 24
 """Draws that the standard uncertainty is taken from; smoothed over an exit radius it is known to about 10 %."""
 
@@ -34,7 +35,7 @@ class HeightModelError:
     In every pixel the signals' errors are turned to errors of its slopes as the misfit weighs them, and these to
     heights in the cosine basis, with the information of a mean pixel and the prior. They are correlated over a
     length; beside them a whole image has an error of the contrast in common, which scales slopes where they bend,
-    and an engine that leaves some of the spread of electrons out finds short waves too low.
+    and short waves are found too low where an engine shows more of them than Monte Carlo does.
 
     Attributes
     ----------
@@ -78,8 +79,9 @@ class HeightModelError:
         gain = left / hessian.height_total
         gain[0, 0] = 0.0
         pixel_nm = objective.priors.pixel_nm
-        # Heights found low: by (1 - kept) of what is there, of which only the kept share is seen.
-        lost = noise.table.spread_left * (1.0 / kept(frequency, noise.rho50_px) - 1.0)
+        # Waves of which less is shown than the engine thinks are found too low.
+        shown = noise.table.shown_share(frequency, noise.rho50_px)
+        lost = 1.0 / shown.clamp(_LEAST_SHOWN, 1.0) - 1.0
         slope_p, slope_q = slopes(idct2(left * dct2(state.height)), pixel_nm)
         common = slopes_adjoint(
             mean_p * noise.slope_error * slope_p, mean_q * noise.slope_error * slope_q, pixel_nm

@@ -16,6 +16,8 @@ from napari_sem4d.surrogate.directions import acceptance, terms
 
 WINDOW_RHO50 = 2.0
 """Standard deviation of the neighbourhood in which the bend of a surface is taken, rho50."""
+_LONG = 2.0
+"""Waves longer than the longest that were measured, by this factor, show all of their slopes."""
 _BY_ORDER = {len(terms(order)): order for order in range(1, 9)}
 
 
@@ -42,12 +44,11 @@ class ModelErrorTable(StrictModel):
     contrast: tuple[float, ...] = Field(
         (), description="Relative error of the contrast of slopes by bend band, alike in a whole image; rms"
     )
-    spread_left: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of what the spread of electrons does that the engine leaves out: 1 for an engine that "
-        "knows no interaction volume. By that share of what the spread takes, short waves may come out wrong",
+    waves_rho50: tuple[float, ...] = Field((), description="Lengths of waves, rho50, ascending")
+    shown: tuple[float, ...] = Field(
+        (),
+        description="What Monte Carlo shows of the slopes of such waves, over what the engine shows: the rest is "
+        "missing from the heights found",
     )
     pixels: tuple[tuple[int, ...], ...] = Field(description="Pixels that every figure was measured on")
     source: str = Field(description="Where it was measured")
@@ -61,6 +62,8 @@ class ModelErrorTable(StrictModel):
                 raise ValueError(f"the table must have {rows} rows of {columns}")
         if self.contrast and len(self.contrast) != columns:
             raise ValueError(f"the errors of the contrast must be {columns}")
+        if len(self.waves_rho50) != len(self.shown):
+            raise ValueError("every length of waves must have its share")
         if any(len(mode) not in _BY_ORDER for mode in self.modes):
             raise ValueError("a mode must have the errors of a full set of polynomials")
         return self
@@ -91,10 +94,14 @@ class ModelErrorTable(StrictModel):
         table = torch.tensor(self.contrast or (0.0,) * (len(self.bend) + 1), dtype=height.dtype).to(height.device)
         return table[torch.bucketize(bend(p, q, rho50_nm / pixel_nm), torch.tensor(self.bend).to(height))]
 
-    @property
-    def mean_power(self) -> float:
-        """Mean square error over all pixels that it was measured on, squared flat signals."""
-        return float(np.average(np.array(self.power), weights=np.array(self.pixels)))
+    def shown_share(self, frequency: torch.Tensor, rho50_px: float) -> torch.Tensor:
+        """Contrast of slopes by Monte Carlo over that of the engine at angular frequencies, rad per pixel."""
+        if not self.shown:
+            return torch.ones_like(frequency)
+        length = 2.0 * np.pi / (rho50_px * frequency.clamp_min(1e-9))
+        knots, shares = [*self.waves_rho50, _LONG * self.waves_rho50[-1]], [*self.shown, 1.0]
+        found = np.interp(length.log().cpu().numpy(), np.log(knots), shares)
+        return torch.as_tensor(found).to(frequency)
 
     def patterns(self, segments: Sequence[Segment]) -> np.ndarray:
         """Independent errors of the segments for a mean square error of one.

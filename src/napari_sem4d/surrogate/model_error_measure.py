@@ -25,6 +25,8 @@ _FEWEST = 300
 _SMALLEST = 1e-3
 """Power of an independent error, over that of the largest, below which it is left out."""
 _BATCH = 8
+_WAVES = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 16.0)
+"""Edges of bands of wavelength, rho50; much longer waves show all of their slopes."""
 _BANDS = (0.05, 0.15, 0.25, 0.4, 0.6, 0.9, 1.3, 1.8, 2.4, 3.1)
 """Edges of bands of angular frequency, rad per working pixel; in the last two only noise is left."""
 _LENGTHS = np.geomspace(0.5, 20.0, 80)
@@ -55,11 +57,13 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
     contrasts: list[list[float]] = [[] for _ in range(len(BENDS) + 1)]
     products, spectrum = np.zeros(2), np.zeros(len(_BANDS) - 1)
     covariance = np.zeros(2 * (len(terms(order)),))
+    waves = np.zeros((2, len(_WAVES) - 1))
     for error, tilt, curl, tilting in _errors(data, weights, _tiltings(folder)):
         pairs = _neighbours(error, 1)
         products += [float(x.sum(0).mean()) for x in (pairs, _neighbours(error, 2))]
         spectrum += _along_the_wave(error)
         covariance += _together(error)
+        waves += _by_wave(error, tilting, data.pitch)
         row = np.digitize(tilt[:-1, :-1], SLOPES_DEG)
         column = np.digitize(curl[:-1, :-1], BENDS)
         np.add.at(power, (row, column), pairs.sum(0).numpy())
@@ -74,7 +78,8 @@ def measure_model_error(folder: Path, weights: Weights | None) -> ModelErrorTabl
         modes=_modes(_isotropic(covariance, order)),
         length_rho50=round(_length(spectrum) * data.pitch, 3),
         contrast=_filled_contrast(contrasts),
-        spread_left=1.0 if weights is None else 0.0,
+        waves_rho50=tuple(round(float(v), 3) for v in np.sqrt(np.array(_WAVES[1:]) * _WAVES[:-1])),
+        shown=tuple(round(float(v), 3) for v in waves[0] / waves[1]),
         pixels=tuple(tuple(int(c) for c in row) for row in count),
         source=f"{len(data.height)} patches, families {', '.join(sorted(settings.families))}, materials "
         f"{', '.join(settings.materials)}, {', '.join(f'{e:g}' for e in settings.energies_kev)} keV",
@@ -111,6 +116,19 @@ def _contrast(error: torch.Tensor, tilt: np.ndarray, curl: np.ndarray, tilting: 
         share = float((rest * modelled).sum(0)[here].sum()) / power
         out.append([share**2 - noise / power])
     return out
+
+
+def _by_wave(error: torch.Tensor, tilting: np.ndarray, pitch: float) -> np.ndarray:
+    """Of bands of waves, the product of what Monte Carlo and the engine show of slopes, and its own square."""
+    listed = terms(1)
+    rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
+    rows, columns = tilting.shape[-2:]
+    window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
+    seen, modelled = (np.fft.fft2((x - x.mean((1, 2), keepdims=True)) * window) for x in (tilting, tilting - rest))
+    frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(columns)[None, :]) / pitch
+    bands = np.digitize(1.0 / frequency.clip(1e-9), _WAVES)
+    both, own = (seen * modelled.conj()).real.sum(0), np.square(np.abs(modelled)).sum(0)
+    return np.array([[x[bands == i].sum() for i in range(1, len(_WAVES))] for x in (both, own)])
 
 
 def _filled_contrast(found: list[list[float]]) -> tuple[float, ...]:
