@@ -123,7 +123,7 @@ def _by_wave(error: torch.Tensor, tilting: np.ndarray, pitch: float) -> np.ndarr
     listed = terms(1)
     rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
     rows, columns = tilting.shape[-2:]
-    window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
+    window = _window(rows, columns)
     seen, modelled = (np.fft.fft2((x - x.mean((1, 2), keepdims=True)) * window) for x in (tilting, tilting - rest))
     frequency = np.hypot(np.fft.fftfreq(rows)[:, None], np.fft.fftfreq(columns)[None, :]) / pitch
     bands = np.digitize(1.0 / frequency.clip(1e-9), _WAVES)
@@ -173,7 +173,7 @@ def _along_the_wave(error: torch.Tensor) -> np.ndarray:
     """
     listed = terms(3)
     rows, columns = error.shape[-2:]
-    window = np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
+    window = _window(rows, columns)
     window /= np.sqrt((window**2).mean() * rows * columns)
     ky = -2.0 * np.pi * np.fft.fftfreq(rows)[:, None]  # y is up
     kx = 2.0 * np.pi * np.fft.fftfreq(columns)[None, :]
@@ -185,6 +185,11 @@ def _along_the_wave(error: torch.Tensor) -> np.ndarray:
         total += np.abs(kx * x + ky * y) ** 2 / np.where(frequency > 0, frequency, 1.0) ** 2
     bands = np.digitize(frequency, _BANDS)
     return np.array([total[bands == i].mean() for i in range(1, len(_BANDS))])
+
+
+def _window(rows: int, columns: int) -> np.ndarray:
+    """A Hann window in the plane that is nowhere zero."""
+    return np.outer(np.hanning(rows + 2)[1:-1], np.hanning(columns + 2)[1:-1])
 
 
 def _length(spectrum: np.ndarray) -> float:
