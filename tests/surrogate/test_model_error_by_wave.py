@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sem4d.forward.model_error import local_model_error
+from napari_sem4d.forward.model_error import local_model_error, vift_model_error
 from napari_sem4d.surrogate.directions import terms
-from napari_sem4d.surrogate.model_error_measure import _WAVES, _by_wave
+from napari_sem4d.surrogate.model_error_measure import _WAVES, _by_wave, _filled
+from napari_sem4d.surrogate.weights import load_weights
 
 PITCH = 0.5
 
@@ -48,3 +49,11 @@ def test_the_local_law_shows_too_much_the_more_the_shorter_the_wave():
 def test_a_table_without_waves_takes_all_for_shown():
     table = local_model_error().model_copy(update={"waves_rho50": (), "shown": ()})
     assert table.shown_share(torch.tensor([0.5, 2.0]), 2.0).tolist() == [1.0, 1.0]
+
+
+def test_a_band_whose_error_is_lost_in_the_noise_is_not_taken_for_free_of_errors():
+    power, count = np.array([[4.0, 8.0], [-1.0, 0.0], [9.0, 2.0]]), np.array([[400, 400], [400, 10], [10, 400]])
+    assert _filled(power, count, 1.0) == ((0.01, 0.02), (0.01, 0.01), (0.01, 0.005))
+    vift = vift_model_error(load_weights().card, load_weights().sha256)
+    for table in (local_model_error(), vift):
+        assert np.array(table.power).min() > 0.0

@@ -98,10 +98,14 @@ def _tiltings(folder: Path) -> Iterator[np.ndarray]:
             yield coefficients[0, rows].astype(np.float64) / flat
 
 
+def _tilting_missed(error: torch.Tensor) -> np.ndarray:
+    """What an engine misses of how a surface tilts the emission, shape (2, Y, X)."""
+    return np.stack([error[terms(1).index((1, m))].double().numpy() for m in (1, -1)])
+
+
 def _contrast(error: torch.Tensor, tilt: np.ndarray, curl: np.ndarray, tilting: np.ndarray) -> list[list[float]]:
     """Mean square of the relative error of the contrast of slopes in each bend band, less its noise."""
-    listed = terms(1)
-    rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
+    rest = _tilting_missed(error)
     modelled = tilting - rest
     noise = 0.5 * float(np.square(np.diff(rest, axis=-1)).mean())
     size = (modelled**2).sum(0)
@@ -120,8 +124,7 @@ def _contrast(error: torch.Tensor, tilt: np.ndarray, curl: np.ndarray, tilting: 
 
 def _by_wave(error: torch.Tensor, tilting: np.ndarray, pitch: float) -> np.ndarray:
     """Of bands of waves, the product of what Monte Carlo and the engine show of slopes, and its own square."""
-    listed = terms(1)
-    rest = np.stack([error[listed.index((1, m))].double().numpy() for m in (1, -1)])
+    rest = _tilting_missed(error)
     rows, columns = tilting.shape[-2:]
     window = _window(rows, columns)
     seen, modelled = (np.fft.fft2((x - x.mean((1, 2), keepdims=True)) * window) for x in (tilting, tilting - rest))
@@ -233,10 +236,13 @@ def _modes(covariance: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 
 def _filled(power: np.ndarray, count: np.ndarray, to_square: float) -> tuple[tuple[float, ...], ...]:
-    """Mean squares; bands that hardly any pixel fell into take over from less steep or less bent ones."""
+    """Mean squares; bands that tell none take over from less steep or less bent ones.
+
+    Those are bands that hardly any pixel fell into, and those whose error is lost in the noise (below zero).
+    """
     table = np.full(power.shape, np.nan)
-    enough = count >= _FEWEST
-    table[enough] = np.maximum(power[enough] / count[enough], 0.0) * to_square
+    enough = (count >= _FEWEST) & (power > 0.0)
+    table[enough] = power[enough] / count[enough] * to_square
     rows, columns = power.shape
     while np.isnan(table).any() and not np.isnan(table).all():
         for i, j in np.argwhere(np.isnan(table)).tolist():
